@@ -1,0 +1,1 @@
+"""The `geobs` command and what `geobs up` keeps running."""

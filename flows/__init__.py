@@ -1,0 +1,1 @@
+"""Prefect flows: each file one flow that reads as its graph."""

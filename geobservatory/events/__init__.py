@@ -1,0 +1,1 @@
+"""What happened: events, activation requests and the area of interest."""

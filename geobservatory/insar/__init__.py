@@ -1,0 +1,1 @@
+"""How an interferogram is made: geometry, coregistration, phase, unwrapping, geocoding."""

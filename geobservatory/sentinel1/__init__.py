@@ -1,0 +1,1 @@
+"""What an image is: SAFE products, annotation, bursts and orbits."""

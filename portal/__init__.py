@@ -1,0 +1,1 @@
+"""What people and client programs see over HTTP."""

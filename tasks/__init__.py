@@ -1,0 +1,1 @@
+"""Prefect tasks: thin; they call the library, retry, cache and record."""
