@@ -1,7 +1,7 @@
 """The events the system responds to, and what an activation asks for."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC
 from enum import StrEnum
 from typing import Annotated, Any
 
