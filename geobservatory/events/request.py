@@ -1,58 +1,29 @@
 """Request files: an activation asked for by hand, as GeoJSON.
 
-A Feature, or a FeatureCollection of one or more Features that share their properties, whose
-geometry is the area of interest and whose properties hold at least `event_time` and `event_type`.
-Everything that can be wrong with such a file is refused here, before anything is recorded, with
-the reason and the place in the file.
+A Feature, or a FeatureCollection of Features that do not contradict each other, whose geometry is
+the area of interest and whose properties are those of `ActivationForm`. Everything that can be
+wrong with such a file is refused here, before anything is recorded, with the place in the file.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from shapely import GeometryCollection, force_2d
-from shapely.errors import ShapelyError
-from shapely.geometry import mapping, shape
-from shapely.geometry.base import BaseGeometry
+from pydantic import ValidationError
 from shapely.ops import unary_union
-from shapely.validation import explain_validity
 
 from geobservatory.errors import InputError
-from geobservatory.events.model import ActivationRequest, EventType, GeohazardEvent, UtcDatetime
+from geobservatory.events.form import ActivationForm, polygonal, to_geojson
 
 # A request is a page of JSON; a file of this size is something else.
 _MAX_BYTES = 5_000_000
+# What the geometry says in a request file is not said again among the properties.
+_SAID_BY_GEOMETRY = {"area", "radius_km"}
+_KNOWN = [name for name in ActivationForm.model_fields if name not in _SAID_BY_GEOMETRY]
 
 
-class RequestProperties(BaseModel):
-    """The properties of a request file's Feature; the file's words, before they become ours."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    event_time: UtcDatetime
-    event_type: EventType
-    name: str = Field(default="", max_length=200)
-    magnitude: float | None = Field(default=None, ge=-2, le=10)
-    depth_km: float | None = Field(default=None, ge=-10, le=800)
-    longitude: float | None = Field(default=None, ge=-180, le=180)
-    latitude: float | None = Field(default=None, ge=-90, le=90)
-    tracks: tuple[int, ...] = ()
-    engine: str | None = None
-    days_before: int | None = Field(default=None, ge=1, le=3650)
-    days_after: int | None = Field(default=None, ge=1, le=3650)
-    priority: int = Field(default=0, ge=-100, le=100)
-    source: str = "request"
-    source_id: str | None = None
-
-
-def read_request(path: Path) -> ActivationRequest:
+def read_request(path: Path) -> ActivationForm:
     """Read a request file.
-
-    Parameters
-    ----------
-    path
-        GeoJSON file.
 
     Raises
     ------
@@ -81,8 +52,8 @@ def read_request(path: Path) -> ActivationRequest:
         raise InputError(f"{path}: {error}") from error
 
 
-def parse_request(document: Any) -> ActivationRequest:
-    """Turn a decoded request file into an `ActivationRequest`.
+def parse_request(document: Any) -> ActivationForm:
+    """Turn a decoded request file into an `ActivationForm`.
 
     Raises
     ------
@@ -90,37 +61,22 @@ def parse_request(document: Any) -> ActivationRequest:
         With the place in the document, as in ``features[0].properties.event_time``.
     """
     features = _features(document)
-    properties = _shared_properties(features)
-    area = _area([(place, feature.get("geometry")) for place, feature in features])
-    if (properties.longitude is None) != (properties.latitude is None):
-        raise InputError("properties: longitude and latitude come together or not at all")
-    centre = area.representative_point()
+    place, properties = _shared_properties(features)
+    areas = []
+    for where, feature in features:
+        try:
+            areas.append(polygonal(feature.get("geometry")))
+        except ValueError as error:
+            raise InputError(f"{where}geometry: {error}") from error
+    area = to_geojson(unary_union(areas) if len(areas) > 1 else areas[0])
     try:
-        event = GeohazardEvent(
-            event_type=properties.event_type,
-            time=properties.event_time,
-            longitude=centre.x if properties.longitude is None else properties.longitude,
-            latitude=centre.y if properties.latitude is None else properties.latitude,
-            name=properties.name,
-            magnitude=properties.magnitude,
-            depth_km=properties.depth_km,
-            source=properties.source,
-            source_id=properties.source_id,
-        )
-        return ActivationRequest(
-            event=event,
-            area=json.loads(json.dumps(mapping(area))),
-            tracks=tuple(sorted(set(properties.tracks))),
-            engine=properties.engine,
-            days_before=properties.days_before,
-            days_after=properties.days_after,
-            priority=properties.priority,
-        )
+        return ActivationForm.model_validate(properties | {"area": area})
     except ValidationError as error:
-        raise InputError(f"properties.{_first_error(error)}") from error
+        raise InputError(f"{place}properties{_first_error(error)}") from error
 
 
 def _features(document: Any) -> list[tuple[str, dict[str, Any]]]:
+    """List the Features, each with its place in the document."""
     if not isinstance(document, dict):
         raise InputError("the document is not a GeoJSON object")
     match document.get("type"):
@@ -138,12 +94,18 @@ def _features(document: Any) -> list[tuple[str, dict[str, Any]]]:
             raise InputError(f"type: must be Feature or FeatureCollection, not {other!r}")
 
 
-def _shared_properties(features: list[tuple[str, dict[str, Any]]]) -> RequestProperties:
-    """Read the first Feature's properties; the others only add area and may not contradict it."""
+def _shared_properties(features: list[tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
+    """Take the first Feature's properties; the others only add area and may not contradict it."""
     place, first = features[0]
     given = first.get("properties")
     if not isinstance(given, dict):
         raise InputError(f"{place}properties: missing; event_time and event_type are needed")
+    for key in ("event_time", "event_type"):
+        if given.get(key) is None:
+            raise InputError(f"{place}properties.{key}: missing")
+    for key in given:
+        if key not in _KNOWN:
+            raise InputError(f"{place}properties.{key}: unknown; known are {', '.join(_KNOWN)}")
     for other_place, feature in features[1:]:
         other = feature.get("properties") or {}
         if not isinstance(other, dict):
@@ -154,55 +116,15 @@ def _shared_properties(features: list[tuple[str, dict[str, Any]]]) -> RequestPro
                     f"{other_place}properties.{key}: differs from the first Feature's; "
                     "one request file asks for one activation"
                 )
-    if isinstance(given.get("event_time"), int | float):
-        raise InputError(f"{place}properties.event_time: must be ISO 8601 text, not a number")
-    try:
-        properties = RequestProperties.model_validate(given)
-    except ValidationError as error:
-        raise InputError(f"{place}properties.{_first_error(error)}") from error
-    for track in properties.tracks:
-        if not 1 <= track <= 175:
-            raise InputError(f"{place}properties.tracks: {track} is no relative orbit (1 to 175)")
-    return properties
-
-
-def _area(geometries: list[tuple[str, Any]]) -> BaseGeometry:
-    parts = []
-    for place, geometry in geometries:
-        where = f"{place}geometry"
-        if not isinstance(geometry, dict):
-            raise InputError(f"{where}: missing; it is the area of interest")
-        kind = geometry.get("type")
-        if kind not in ("Polygon", "MultiPolygon"):
-            raise InputError(f"{where}.type: must be Polygon or MultiPolygon, not {kind!r}")
-        try:
-            part = force_2d(shape(geometry))
-        except (ShapelyError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise InputError(f"{where}.coordinates: not a {kind}: {error}") from error
-        if part.is_empty:
-            raise InputError(f"{where}: the area is empty")
-        if not part.is_valid:
-            raise InputError(f"{where}: not a valid polygon: {explain_validity(part)}")
-        west, south, east, north = part.bounds
-        if not (-180 <= west and east <= 180 and -90 <= south and north <= 90):
-            raise InputError(
-                f"{where}: outside longitude ±180, latitude ±90 (EPSG:4326, longitude first); "
-                "an area over the antimeridian is given as a MultiPolygon split there"
-            )
-        parts.append(part)
-    return unary_union(GeometryCollection(parts)) if len(parts) > 1 else parts[0]
+    return place, given
 
 
 def _first_error(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "missing":
-        return f"{place}: missing"
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(RequestProperties.model_fields)
-        return f"{place}: unknown; known are {known}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message} (got {first['input']!r})"
+    place = ".".join(str(part) for part in first["loc"])
+    # An error of the whole form has no place, and its input is the whole form.
+    return f".{place}: {message} (got {first['input']!r})" if place else f": {message}"
 
 
 def _refuse_constant(name: str) -> float:

@@ -1,0 +1,47 @@
+"""Areas on the globe: circles about a place, split where they meet the antimeridian."""
+
+import numpy as np
+from pyproj import Geod
+from shapely import MultiPolygon, Polygon, box
+from shapely.affinity import translate
+from shapely.geometry.base import BaseGeometry
+
+_WGS84 = Geod(ellps="WGS84")
+_VERTICES = 72
+
+
+def circle(longitude: float, latitude: float, radius_m: float) -> Polygon | MultiPolygon:
+    """Area within a distance of a place.
+
+    Parameters
+    ----------
+    longitude, latitude
+        Centre, degrees (EPSG:4326).
+    radius_m
+        Geodesic radius on the WGS84 ellipsoid, metres.
+
+    Returns
+    -------
+    Polygon or MultiPolygon
+        In EPSG:4326 with longitudes within ±180; in two parts where the circle meets the
+        antimeridian, a cap of all longitudes where it holds a pole.
+    """
+    azimuths = np.linspace(0, 360, _VERTICES, endpoint=False)
+    centre = np.full(_VERTICES, longitude), np.full(_VERTICES, latitude)
+    lon, lat, _ = _WGS84.fwd(*centre, azimuths, np.full(_VERTICES, radius_m))
+    for pole in (90.0, -90.0):
+        if _WGS84.inv(longitude, latitude, longitude, pole)[2] <= radius_m:
+            edge = float(np.min(lat) if pole > 0 else np.max(lat))
+            return box(-180, min(edge, pole), 180, max(edge, pole))
+    # Continuous longitudes first, then what lies beyond ±180 comes back on the other side.
+    continuous = longitude + (np.asarray(lon) - longitude + 180) % 360 - 180
+    return _within_180(Polygon(np.column_stack([continuous, lat])))
+
+
+def _within_180(area: Polygon) -> Polygon | MultiPolygon:
+    parts: list[BaseGeometry] = []
+    for turn in (-360, 0, 360):
+        part = translate(area, xoff=turn).intersection(box(-180, -90, 180, 90))
+        if not part.is_empty and part.area > 0:
+            parts.append(part)
+    return parts[0] if len(parts) == 1 else MultiPolygon(parts)
