@@ -1,9 +1,13 @@
 """Areas on the globe: circles about a place, split where they meet the antimeridian."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from pyproj import Geod
 from shapely import MultiPolygon, Polygon, box
 from shapely.affinity import translate
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 _WGS84 = Geod(ellps="WGS84")
@@ -45,3 +49,10 @@ def _within_180(area: Polygon) -> Polygon | MultiPolygon:
         if not part.is_empty and part.area > 0:
             parts.append(part)
     return parts[0] if len(parts) == 1 else MultiPolygon(parts)
+
+
+def area_km2(geometry: Mapping[str, Any]) -> float:
+    """Measure a GeoJSON geometry's area on the WGS84 ellipsoid, square kilometres."""
+    area = shape(geometry)
+    parts = getattr(area, "geoms", [area])
+    return sum(abs(_WGS84.geometry_area_perimeter(part)[0]) for part in parts) / 1e6

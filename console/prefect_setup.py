@@ -1,0 +1,107 @@
+"""Bring a Prefect server to what `prefect.yaml` and the settings say; safe to run again.
+
+Run by `geobs up` as `python -m console.prefect_setup`, and by hand on a cluster.
+"""
+
+import subprocess
+import sys
+from datetime import timedelta
+
+from blocks.registration import register_blocks
+from prefect.automations import (
+    AutomationCore,
+    EventTrigger,
+    Posture,
+)
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.events.actions import ChangeFlowRunState
+from prefect.exceptions import ObjectNotFound
+from prefect.states import StateType
+from prefect.workers.process import ProcessWorker
+
+from console.environment import CHECKOUT, WORK_POOL
+from geobservatory.settings import Settings, load_settings
+
+_LOST_RUN_AUTOMATION = "mark lost flow runs as crashed"
+
+
+def create_work_pool(client: SyncPrefectClient) -> None:
+    """Create the pool of this machine's worker, unless it is there."""
+    try:
+        client.read_work_pool(WORK_POOL)
+    except ObjectNotFound:
+        client.create_work_pool(
+            WorkPoolCreate(
+                name=WORK_POOL,
+                type="process",
+                description="Flow runs as processes of one machine",
+                base_job_template=ProcessWorker.get_default_base_job_template(),
+            )
+        )
+
+
+def create_limits(client: SyncPrefectClient, settings: Settings) -> None:
+    """Create the concurrency limits that tasks occupy: one a hub, and one for processing."""
+    client.upsert_global_concurrency_limit_by_name("processing", settings.engine.concurrency)
+    for hub in settings.hubs:
+        client.upsert_global_concurrency_limit_by_name(
+            f"hub-{hub.name}", hub.max_concurrent_downloads
+        )
+
+
+def create_lost_run_automation(client: SyncPrefectClient) -> None:
+    """Mark a flow run Crashed when its process and its worker died together.
+
+    Nobody is left then to report it: the run would stay Running for ever, and hold its
+    deployment's concurrency limit. Heart beats come every 30 s (see `console.environment`).
+    """
+    if client.read_automations_by_name(_LOST_RUN_AUTOMATION):
+        return
+    alive = "prefect.flow-run.heartbeat"
+    ended = ("Completed", "Failed", "Cancelled", "Crashed")
+    client.create_automation(
+        AutomationCore(
+            name=_LOST_RUN_AUTOMATION,
+            description="No heart beat for 90 s: the process is gone",
+            trigger=EventTrigger(
+                after={alive},
+                expect={alive, *(f"prefect.flow-run.{state}" for state in ended)},
+                match={"prefect.resource.id": ["prefect.flow-run.*"]},
+                for_each={"prefect.resource.id"},
+                posture=Posture.Proactive,
+                threshold=1,
+                within=timedelta(seconds=90),
+            ),
+            actions=[
+                ChangeFlowRunState(
+                    state=StateType.CRASHED,
+                    message="The process is gone (no heart beat for 90 s).",
+                )
+            ],
+        )
+    )
+
+
+def deploy_all() -> None:
+    """Create or update every deployment of `prefect.yaml`."""
+    subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        cwd=CHECKOUT,
+        check=True,
+    )
+
+
+def main() -> None:
+    """Set up the server `PREFECT_API_URL` names."""
+    settings = load_settings()
+    with get_client(sync_client=True) as client:
+        create_work_pool(client)
+        create_limits(client, settings)
+        create_lost_run_automation(client)
+    register_blocks()
+    deploy_all()
+
+
+if __name__ == "__main__":
+    main()
