@@ -1,1 +1,0 @@
-"""Settings: one model, from a TOML file and `GEOBS_*` variables over it."""

@@ -1,0 +1,176 @@
+"""What can be set: every setting with its default, its bounds and what it means."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^(https?|wss?|ftp)://[^\s/]+\S*$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HubKind(StrEnum):
+    """The protocol a hub speaks."""
+
+    DHUS = "dhus"
+    CDSE = "cdse"
+    ASF = "asf"
+    FOLDER = "folder"
+    GEOBSERVATORY = "geobservatory"
+
+
+class Hub(_Section):
+    """One hub: where it is, whose account is used, how much may be asked of it."""
+
+    name: Name = Field(description="Short name: lower case letters, digits, hyphens")
+    kind: HubKind
+    address: str = Field(min_length=1, description="Base address, or a folder")
+    user: str | None = None
+    password: SecretStr | None = None
+    token: SecretStr | None = Field(default=None, description="Where the hub takes a token")
+    missions: tuple[str, ...] = Field(default=("SENTINEL-1",), description="Missions offered")
+    area: dict[str, Any] | None = Field(default=None, description="GeoJSON area offered; all")
+    rolling_days: int | None = Field(default=None, ge=1, description="Days the hub keeps products")
+    max_concurrent_downloads: int = Field(default=2, ge=1, le=64)
+    daily_quota_gb: float | None = Field(default=None, gt=0)
+    monthly_quota_gb: float | None = Field(default=None, gt=0)
+
+
+class Stream(_Section):
+    """What the mirror keeps of one kind of product."""
+
+    name: Name
+    product_type: str = "IW_SLC__1S"
+    window_days: int = Field(default=30, ge=1, description="How long products are kept")
+    disk_share: float = Field(default=1.0, gt=0, le=1, description="Share of the mirror's disk")
+    hubs: tuple[Name, ...] = Field(default=(), description="Upstream hubs in order; all if empty")
+
+
+class Mirror(_Section):
+    """The rolling archive."""
+
+    area: dict[str, Any] | None = Field(default=None, description="GeoJSON area of interest")
+    disk_gb: float = Field(default=500, gt=0, description="Never larger than this")
+    streams: tuple[Stream, ...] = ()
+
+
+class Rule(StrEnum):
+    """Named rules by which an earthquake activates."""
+
+    DEFAULT = "default"
+    COMET = "comet"
+    JPL = "jpl"
+
+
+class ActivationCriteria(_Section):
+    """When an earthquake starts an activation without anybody asking."""
+
+    rule: Rule = Rule.DEFAULT
+    shallow_magnitude: float = Field(default=5.5, description="Enough down to shallow_depth_km")
+    shallow_depth_km: float = Field(default=15, gt=0)
+    deep_magnitude: float = Field(default=6.0, description="Enough down to deep_depth_km")
+    deep_depth_km: float = Field(default=40, gt=0)
+    coast_distance_km: float = Field(default=50, ge=0, description="How far from land still counts")
+    expected_los_m: float = Field(default=0.01, ge=0, description="Least expected LOS displacement")
+    days_before: int = Field(default=60, ge=1, description="How far back images are looked for")
+    days_after: int = Field(default=60, ge=1, description="How long images are waited for")
+
+
+class Engine(_Section):
+    """Who makes interferograms, and how."""
+
+    name: Literal["native", "snap", "gamma"] = "native"
+    concurrency: int = Field(default=1, ge=1, description="Interferograms made at once")
+    threads: int | None = Field(default=None, ge=1, description="Threads of one; all cores if none")
+    unwrapper: Literal["whirlwind", "snaphu"] = "whirlwind"
+    spacing_m: float = Field(default=40, gt=0, description="Pixel spacing of the products")
+
+
+class Dem(_Section):
+    """Heights."""
+
+    source: str = Field(default="glo30", description="glo30, a GeoTIFF, or a folder of tiles")
+    datum: Literal["ellipsoid", "EGM96", "EGM2008"] | None = Field(
+        default=None, description="What local heights refer to, where the files do not say"
+    )
+
+
+class Orbits(_Section):
+    """Orbit files."""
+
+    folder: Path | None = Field(default=None, description="Where they are; <data_dir>/orbits")
+    fetch: bool = Field(default=True, description="Fetch what the folder lacks")
+
+
+class Notification(_Section):
+    """Who is told, and how."""
+
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    sender: str | None = None
+    recipients: tuple[str, ...] = ()
+    webhook: SecretStr | None = Field(default=None, description="Address; often itself a secret")
+
+
+class Services(_Section):
+    """Where `geobs up` listens."""
+
+    host: str = "127.0.0.1"
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="GEOBS_", env_nested_delimiter="__"
+    )
+
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("geobservatory"),
+        description="Database, downloads, products, logs",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL of the catalogue; an embedded one when absent"
+    )
+    hubs: tuple[Hub, ...] = ()
+    mirror: Mirror = Mirror()
+    activation: ActivationCriteria = ActivationCriteria()
+    engine: Engine = Engine()
+    dem: Dem = Dem()
+    orbits: Orbits = Orbits()
+    notification: Notification = Notification()
+    services: Services = Services()
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override]
+        cls, settings_cls: type[BaseSettings], init_settings: Any, **others: Any
+    ) -> tuple[Any, ...]:
+        """Take values only from the loader, which knows where each one came from."""
+        del settings_cls, others
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for what, names in (
+            ("hubs", [hub.name for hub in self.hubs]),
+            ("mirror.streams", [stream.name for stream in self.mirror.streams]),
+        ):
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{what}: two of them are named {name}")
+        known = {hub.name for hub in self.hubs}
+        for stream in self.mirror.streams:
+            for name in stream.hubs:
+                if name not in known:
+                    raise ValueError(f"mirror.streams: {stream.name} names no known hub: {name}")
+        return self
