@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import requests
-from geobservatory.catalog.embedded import EmbeddedPostgres
 
 from console.environment import CHECKOUT, WORK_POOL, api_url, prefect_environment
 from console.processes import ProcessService
+from geobservatory.catalog.database import embedded_server
+from geobservatory.catalog.embedded import EmbeddedPostgres
 from geobservatory.errors import GeobservatoryError
 from geobservatory.settings import Settings
 
@@ -76,7 +77,7 @@ def services(settings: Settings) -> list[Service]:
     api = api_url(settings)
     wanted: list[Service] = []
     if settings.database_url is None:
-        wanted.append(PostgresService(EmbeddedPostgres(settings.data_dir / "postgres")))
+        wanted.append(PostgresService(embedded_server(settings.data_dir)))
     prefect = (sys.executable, "-m", "prefect")
     wanted.append(
         ProcessService(

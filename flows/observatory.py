@@ -1,10 +1,10 @@
 """From an event to a catalogued deformation map; so far: from an event to a recorded activation."""
 
-from geobservatory.catalog.database import open_configured_catalog
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from geobservatory.catalog.database import open_configured_catalog
 from geobservatory.events.form import ActivationForm
 from geobservatory.events.model import ActivationState
 from geobservatory.settings import load_settings

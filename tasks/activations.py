@@ -1,10 +1,10 @@
 """Tasks about activations: record them, take them up, say what they still lack."""
 
-from geobservatory.catalog.database import open_configured_catalog
 from prefect import task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.runtime import flow_run
 
+from geobservatory.catalog.database import open_configured_catalog
 from geobservatory.events.area import area_km2
 from geobservatory.events.form import ActivationForm
 from geobservatory.events.model import Activation, ActivationState
@@ -25,7 +25,9 @@ def record_activation(form: ActivationForm) -> Activation:
 def take_up(activation: Activation) -> Activation:
     """Mark the activation as being worked on by this flow run."""
     with open_configured_catalog(load_settings()) as catalog:
-        return catalog.begin_run(activation.id, str(flow_run.id))
+        return catalog.set_state(
+            activation.id, ActivationState.RUNNING, "", flow_run_id=str(flow_run.id)
+        )
 
 
 @task(cache_policy=versioned(1))
@@ -60,9 +62,7 @@ def report(activation: Activation, size_km2: float, missing: list[str]) -> None:
 def set_state(activation: Activation, state: ActivationState, reason: str) -> Activation:
     """Write where the activation stands, and why."""
     with open_configured_catalog(load_settings()) as catalog:
-        return catalog.set_activation_state(
-            activation.id, state, reason, flow_run_id=str(flow_run.id)
-        )
+        return catalog.set_state(activation.id, state, reason, flow_run_id=str(flow_run.id))
 
 
 @task(**RETRY_TRANSIENT)

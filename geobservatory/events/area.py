@@ -56,3 +56,25 @@ def area_km2(geometry: Mapping[str, Any]) -> float:
     area = shape(geometry)
     parts = getattr(area, "geoms", [area])
     return sum(abs(_WGS84.geometry_area_perimeter(part)[0]) for part in parts) / 1e6
+
+
+def bounding_box(area: BaseGeometry) -> tuple[float, float, float, float]:
+    """Find the smallest west, south, east, north about an area; over the antimeridian west > east.
+
+    An area that touches both -180 and 180 is read as one that was split there, unless it goes
+    all the way round.
+    """
+    west, south, east, north = area.bounds
+    parts = list(getattr(area, "geoms", [area]))
+    if west > -180 or east < 180 or len(parts) == 1:
+        return west, south, east, north
+    eastern = [part for part in parts if part.bounds[0] > -180]
+    western = [part for part in parts if part.bounds[0] <= -180]
+    if not eastern:
+        return west, south, east, north
+    return (
+        min(part.bounds[0] for part in eastern),
+        south,
+        max(part.bounds[2] for part in western),
+        north,
+    )

@@ -1,0 +1,364 @@
+"""The tables, with the constraints that make nonsense impossible.
+
+Footprints are GeoJSON beside a bounding box of four numbers; a footprint over the antimeridian has
+west > east. The embedded server has no PostGIS, so nothing here needs it; where a server has it,
+views add geometry (see `geobservatory.catalog.migrate`).
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from geobservatory.events.model import ActivationState, EventType
+
+
+def _one_of(column: str, values: Any) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+def _box() -> tuple[CheckConstraint, ...]:
+    return (
+        CheckConstraint("south <= north AND south >= -90 AND north <= 90", name="latitudes"),
+        CheckConstraint(
+            "west BETWEEN -180 AND 180 AND east BETWEEN -180 AND 180", name="longitudes"
+        ),
+    )
+
+
+class Base(DeclarativeBase):
+    """What all tables share: names of constraints, and the types of Python's types."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  SQLAlchemy reads it as a class attribute
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+    }
+
+
+class _Boxed:
+    west: Mapped[float]
+    south: Mapped[float]
+    east: Mapped[float]
+    north: Mapped[float]
+
+
+class ActivationRow(_Boxed, Base):
+    """A request to respond to events, and where it stands."""
+
+    __tablename__ = "activations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    state_reason: Mapped[str] = mapped_column(server_default="")
+    request: Mapped[dict[str, Any]]
+    priority: Mapped[int] = mapped_column(server_default="0")
+    flow_run_id: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        _one_of("state", ActivationState),
+        *_box(),
+        CheckConstraint(
+            "state NOT IN ('failed', 'waiting', 'withdrawn') OR state_reason <> ''",
+            name="reason_given",
+        ),
+        Index("ix_activations_box", "west", "east", "south", "north"),
+        Index("ix_activations_state", "state", "updated_at"),
+    )
+
+
+class ActivationChangeRow(Base):
+    """Every state an activation has had, appended and never changed."""
+
+    __tablename__ = "activation_changes"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    activation_id: Mapped[str] = mapped_column(ForeignKey("activations.id"), index=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    state: Mapped[str]
+    reason: Mapped[str]
+    flow_run_id: Mapped[str | None]
+
+    __table_args__ = (_one_of("state", ActivationState),)
+
+
+class EventRow(Base):
+    """An event as it is known now; it belongs to one activation at most."""
+
+    __tablename__ = "events"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    activation_id: Mapped[str | None] = mapped_column(ForeignKey("activations.id"), index=True)
+    event_type: Mapped[str]
+    time: Mapped[datetime] = mapped_column(index=True)
+    longitude: Mapped[float]
+    latitude: Mapped[float]
+    magnitude: Mapped[float | None]
+    depth_km: Mapped[float | None]
+    name: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (
+        _one_of("event_type", EventType),
+        CheckConstraint("longitude BETWEEN -180 AND 180", name="longitude"),
+        CheckConstraint("latitude BETWEEN -90 AND 90", name="latitude"),
+    )
+
+
+class EventRevisionRow(Base):
+    """What each source said of an event, each time it said something new; append-only."""
+
+    __tablename__ = "event_revisions"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    event_id: Mapped[str] = mapped_column(ForeignKey("events.id"), index=True)
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    source: Mapped[str]
+    source_id: Mapped[str | None]
+    content: Mapped[dict[str, Any]]
+    digest: Mapped[str]
+    flow_run_id: Mapped[str | None]
+
+    __table_args__ = (
+        UniqueConstraint("event_id", "digest"),
+        Index("ix_event_revisions_source", "source", "source_id"),
+    )
+
+
+class SceneRow(_Boxed, Base):
+    """One product of a satellite, whoever holds it."""
+
+    __tablename__ = "scenes"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    mission: Mapped[str]
+    product_type: Mapped[str]
+    start_time: Mapped[datetime]
+    stop_time: Mapped[datetime]
+    relative_orbit: Mapped[int | None]
+    absolute_orbit: Mapped[int | None]
+    direction: Mapped[str | None]
+    polarisations: Mapped[str | None]
+    footprint: Mapped[dict[str, Any]]
+    flow_run_id: Mapped[str | None]
+
+    __table_args__ = (
+        *_box(),
+        CheckConstraint("start_time < stop_time", name="times_in_order"),
+        CheckConstraint("relative_orbit BETWEEN 1 AND 175", name="relative_orbit"),
+        CheckConstraint("direction IN ('ascending', 'descending')", name="direction_known"),
+        Index("ix_scenes_track", "relative_orbit", "start_time"),
+        Index("ix_scenes_box", "west", "east", "south", "north"),
+    )
+
+
+class OfferRow(Base):
+    """Which hub has which scene, since when, and whether it can be had at once."""
+
+    __tablename__ = "offers"
+
+    scene_name: Mapped[str] = mapped_column(ForeignKey("scenes.name"), primary_key=True)
+    hub: Mapped[str] = mapped_column(primary_key=True)
+    hub_id: Mapped[str]
+    published_at: Mapped[datetime | None] = mapped_column(index=True)
+    first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    online: Mapped[bool | None]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    checksum: Mapped[str | None]
+    flow_run_id: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("size_bytes >= 0", name="size"),
+        CheckConstraint("first_seen_at <= last_seen_at", name="seen_in_order"),
+    )
+
+
+class DownloadRow(Base):
+    """One attempt to fetch a product or a part of it."""
+
+    __tablename__ = "downloads"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    scene_name: Mapped[str] = mapped_column(ForeignKey("scenes.name"), index=True)
+    hub: Mapped[str]
+    part: Mapped[str] = mapped_column(server_default="")
+    state: Mapped[str]
+    received_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    total_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+    flow_run_id: Mapped[str | None]
+
+    __table_args__ = (
+        _one_of("state", ("queued", "running", "complete", "failed")),
+        CheckConstraint("received_bytes >= 0", name="received"),
+        CheckConstraint("received_bytes <= total_bytes", name="not_more_than_all"),
+        CheckConstraint(
+            "state <> 'complete' OR (total_bytes IS NOT NULL AND received_bytes = total_bytes)",
+            name="complete_is_all",
+        ),
+        CheckConstraint("(ended_at IS NOT NULL) = (state IN ('complete', 'failed'))", name="ended"),
+        # One transfer of a part at a time, whoever asks.
+        Index(
+            "uq_downloads_open",
+            "scene_name",
+            "part",
+            unique=True,
+            postgresql_where="state IN ('queued', 'running')",
+        ),
+    )
+
+
+class PairRow(Base):
+    """Two acquisitions of one track, and why they were chosen."""
+
+    __tablename__ = "pairs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    activation_id: Mapped[str] = mapped_column(ForeignKey("activations.id"), index=True)
+    kind: Mapped[str]
+    relative_orbit: Mapped[int]
+    direction: Mapped[str]
+    reference_time: Mapped[datetime]
+    secondary_time: Mapped[datetime]
+    reference: Mapped[dict[str, Any]]
+    secondary: Mapped[dict[str, Any]]
+    reason: Mapped[str]
+    flow_run_id: Mapped[str | None]
+
+    __table_args__ = (
+        _one_of("kind", ("co-event", "pre-event", "post-event")),
+        _one_of("direction", ("ascending", "descending")),
+        CheckConstraint("reference_time < secondary_time", name="reference_is_earlier"),
+        CheckConstraint("relative_orbit BETWEEN 1 AND 175", name="relative_orbit"),
+    )
+
+
+class InterferogramRow(Base):
+    """An interferogram of a pair: its state, quality and provenance; versions supersede."""
+
+    __tablename__ = "interferograms"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    pair_id: Mapped[str] = mapped_column(ForeignKey("pairs.id"))
+    version: Mapped[int]
+    engine: Mapped[str]
+    state: Mapped[str]
+    verdict: Mapped[str | None]
+    quality: Mapped[dict[str, Any]]
+    parameters: Mapped[dict[str, Any]]
+    provenance: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    flow_run_id: Mapped[str | None]
+
+    __table_args__ = (
+        UniqueConstraint("pair_id", "engine", "version"),
+        _one_of("state", ("running", "complete", "failed", "superseded")),
+        CheckConstraint("verdict IN ('good', 'usable with care', 'not usable')", name="verdict"),
+        CheckConstraint("state <> 'complete' OR verdict IS NOT NULL", name="complete_is_judged"),
+        CheckConstraint("version >= 1", name="version"),
+    )
+
+
+class ProductFileRow(Base):
+    """A file of an interferogram."""
+
+    __tablename__ = "product_files"
+
+    interferogram_id: Mapped[str] = mapped_column(ForeignKey("interferograms.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+
+    __table_args__ = (
+        CheckConstraint("size_bytes > 0", name="size"),
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
+        CheckConstraint("path <> ''", name="path"),
+    )
+
+
+class MeasurementRow(Base):
+    """One thing measured of a hub; years of them, so found by time through a BRIN index."""
+
+    __tablename__ = "measurements"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[datetime]
+    hub: Mapped[str]
+    kind: Mapped[str]
+    product_type: Mapped[str | None]
+    value: Mapped[float | None]
+    ok: Mapped[bool]
+    detail: Mapped[dict[str, Any] | None]
+    flow_run_id: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("NOT ok OR value IS NOT NULL", name="success_has_value"),
+        Index("ix_measurements_hub", "hub", "kind", "at"),
+        Index("ix_measurements_time", "at", postgresql_using="brin"),
+    )
+
+
+class MirrorRow(Base):
+    """What the rolling archive holds."""
+
+    __tablename__ = "mirror_inventory"
+
+    scene_name: Mapped[str] = mapped_column(ForeignKey("scenes.name"), primary_key=True)
+    stream: Mapped[str]
+    state: Mapped[str]
+    path: Mapped[str] = mapped_column(unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    checksum: Mapped[str]
+    stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    verified_at: Mapped[datetime | None]
+    pins: Mapped[int] = mapped_column(server_default="0")
+    flow_run_id: Mapped[str | None]
+
+    __table_args__ = (
+        _one_of("state", ("held", "reduced", "quarantined", "evicted")),
+        CheckConstraint("size_bytes >= 0", name="size"),
+        CheckConstraint("pins >= 0", name="pins"),
+        CheckConstraint("pins = 0 OR state <> 'evicted'", name="pinned_is_kept"),
+        Index("ix_mirror_inventory_stream", "stream", "state", "stored_at"),
+    )
+
+
+class SubscriptionRow(_Boxed, Base):
+    """Somebody who wants to be told."""
+
+    __tablename__ = "subscriptions"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    address: Mapped[str]
+    area: Mapped[dict[str, Any]]
+    magnitude: Mapped[float | None]
+    confirmed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (*_box(), CheckConstraint("address <> ''", name="address"))
