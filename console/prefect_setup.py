@@ -7,7 +7,6 @@ import subprocess
 import sys
 from datetime import timedelta
 
-from blocks.registration import register_blocks
 from prefect.automations import (
     AutomationCore,
     EventTrigger,
@@ -20,6 +19,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import StateType
 from prefect.workers.process import ProcessWorker
 
+from blocks.accounts import register_blocks
 from console.environment import CHECKOUT, WORK_POOL
 from geobservatory.settings import Settings, load_settings
 

@@ -4,10 +4,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import open_configured_catalog
 from geobservatory.events.form import ActivationForm
 from geobservatory.events.model import ActivationState
-from geobservatory.settings import load_settings
 from tasks.activations import (
     find_missing,
     measure_area,
@@ -29,7 +29,10 @@ def respond_to_event(request: ActivationForm) -> State:
         request: What happened, where and when. Give a place (with a radius), or an area.
     """
     activation = record_activation(request)
-    with open_configured_catalog(load_settings()) as catalog, catalog.claim(activation.id) as ours:
+    with (
+        open_configured_catalog(settings_with_blocks()) as catalog,
+        catalog.claim(activation.id) as ours,
+    ):
         if not ours:
             return Completed(
                 name="AlreadyAtWork", message=f"another flow run is at work on {activation.id}"

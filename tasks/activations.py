@@ -4,11 +4,11 @@ from prefect import task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.runtime import flow_run
 
+from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import open_configured_catalog
 from geobservatory.events.area import area_km2
 from geobservatory.events.form import ActivationForm
 from geobservatory.events.model import Activation, ActivationState
-from geobservatory.settings import load_settings
 from tasks.policies import RETRY_TRANSIENT, versioned
 from tasks.reports import activation_report, map_link
 
@@ -16,7 +16,7 @@ from tasks.reports import activation_report, map_link
 @task(**RETRY_TRANSIENT)
 def record_activation(form: ActivationForm) -> Activation:
     """Record the event and its activation; the same event again is the same activation."""
-    with open_configured_catalog(load_settings()) as catalog:
+    with open_configured_catalog(settings_with_blocks()) as catalog:
         activation, _ = catalog.request_activation(form.to_request())
         return activation
 
@@ -24,7 +24,7 @@ def record_activation(form: ActivationForm) -> Activation:
 @task(**RETRY_TRANSIENT)
 def take_up(activation: Activation) -> Activation:
     """Mark the activation as being worked on by this flow run."""
-    with open_configured_catalog(load_settings()) as catalog:
+    with open_configured_catalog(settings_with_blocks()) as catalog:
         return catalog.set_state(
             activation.id, ActivationState.RUNNING, "", flow_run_id=str(flow_run.id)
         )
@@ -40,7 +40,7 @@ def measure_area(area: dict[str, object]) -> float:
 def find_missing(activation: Activation) -> list[str]:
     """List what the activation still lacks before a map can be made."""
     missing = []
-    if not load_settings().hubs:
+    if not settings_with_blocks().hubs:
         missing.append("no hub is configured, so no images can be asked for: [[hubs]]")
     missing.append("scenes: this version records events; it does not search for images yet")
     return missing
@@ -61,14 +61,14 @@ def report(activation: Activation, size_km2: float, missing: list[str]) -> None:
 @task(**RETRY_TRANSIENT)
 def set_state(activation: Activation, state: ActivationState, reason: str) -> Activation:
     """Write where the activation stands, and why."""
-    with open_configured_catalog(load_settings()) as catalog:
+    with open_configured_catalog(settings_with_blocks()) as catalog:
         return catalog.set_state(activation.id, state, reason, flow_run_id=str(flow_run.id))
 
 
 @task(**RETRY_TRANSIENT)
 def find_abandoned() -> list[Activation]:
     """List activations that ought to be worked on and that no flow run holds."""
-    with open_configured_catalog(load_settings()) as catalog:
+    with open_configured_catalog(settings_with_blocks()) as catalog:
         open_states = (ActivationState.REQUESTED, ActivationState.RUNNING)
         found = [one for state in open_states for one in catalog.activations(state=state)]
         return [one for one in found if not catalog.is_claimed(one.id)]

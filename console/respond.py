@@ -1,0 +1,75 @@
+"""Start the flow that responds to an event: on the running Prefect server, else here."""
+
+import os
+
+from console.environment import api_url, prefect_environment
+from console.services import answers
+from geobservatory.errors import GeobservatoryError, TransientError
+from geobservatory.events.form import ActivationForm
+from geobservatory.events.model import Activation
+from geobservatory.settings import Settings
+
+_DEPLOYMENT = "respond-to-event/respond"
+
+
+def start_response(settings: Settings, activation: Activation, form: ActivationForm) -> str:
+    """Start `respond-to-event` for an activation, once however often it is asked.
+
+    Returns
+    -------
+    str
+        What was done, for a person to read.
+    """
+    api = api_url(settings)
+    if answers(f"{api}/health"):
+        return _on_the_server(api, activation, form)
+    if "PREFECT_API_URL" in os.environ:
+        raise TransientError(
+            f"{activation.id} is recorded, but the Prefect server at {api} does not answer; "
+            "the flow revisit-activations will start it, or trigger it again"
+        )
+    _in_this_process(settings, form)
+    return f"no Prefect server answers at {api}: the flow ran in this process"
+
+
+def _on_the_server(api: str, activation: Activation, form: ActivationForm) -> str:
+    """Create the flow run; plain HTTP, because importing Prefect takes two seconds."""
+    import hashlib
+
+    import requests
+
+    request = form.model_dump(mode="json")
+    digest = hashlib.sha256(form.model_dump_json().encode()).hexdigest()[:16]
+    try:
+        found = requests.get(f"{api}/deployments/name/{_DEPLOYMENT}", timeout=30)
+        if found.status_code == 404:
+            raise GeobservatoryError(
+                f"{activation.id} is recorded, but the Prefect server at {api} has no deployment "
+                f"{_DEPLOYMENT}; `geobs up` or `python -m console.prefect_setup` creates it"
+            )
+        found.raise_for_status()
+        run = requests.post(
+            f"{api}/deployments/{found.json()['id']}/create_flow_run",
+            json={
+                "parameters": {"request": request},
+                "tags": [activation.id],
+                # Ten triggers of the same request at once are one flow run.
+                "idempotency_key": f"{activation.id}-{digest}",
+            },
+            timeout=30,
+        )
+        run.raise_for_status()
+    except requests.RequestException as error:
+        raise TransientError(
+            f"{activation.id} is recorded, but the Prefect server did not start the flow: {error}"
+        ) from error
+    return f"flow run {run.json()['name']} ({run.json()['id']}) on the Prefect server at {api}"
+
+
+def _in_this_process(settings: Settings, form: ActivationForm) -> None:
+    environment = prefect_environment(settings, ephemeral=True)
+    os.environ.update(environment)
+    # Prefect reads its environment when it is imported.
+    from flows.observatory import respond_to_event
+
+    respond_to_event(form)
