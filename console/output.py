@@ -17,12 +17,14 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        # As text, not markup: what is printed may hold brackets of its own.
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     # Output that goes to a file or pipe is not squeezed into 80 columns.
     console = Console() if sys.stdout.isatty() else Console(width=160, color_system=None)
     console.print(table)

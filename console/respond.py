@@ -1,5 +1,6 @@
 """Start the flow that responds to an event: on the running Prefect server, else here."""
 
+import hashlib
 import os
 
 from console.environment import api_url, prefect_environment
@@ -34,21 +35,25 @@ def start_response(settings: Settings, activation: Activation, form: ActivationF
 
 def _on_the_server(api: str, activation: Activation, form: ActivationForm) -> str:
     """Create the flow run; plain HTTP, because importing Prefect takes two seconds."""
-    import hashlib
-
     import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
 
+    # A server that is busy with others like us says 503; asking again is safe (see below).
+    session = requests.Session()
+    patience = Retry(total=6, backoff_factor=0.3, status_forcelist=[502, 503], allowed_methods=None)
+    session.mount(api, HTTPAdapter(max_retries=patience))
     request = form.model_dump(mode="json")
     digest = hashlib.sha256(form.model_dump_json().encode()).hexdigest()[:16]
     try:
-        found = requests.get(f"{api}/deployments/name/{_DEPLOYMENT}", timeout=30)
+        found = session.get(f"{api}/deployments/name/{_DEPLOYMENT}", timeout=30)
         if found.status_code == 404:
             raise GeobservatoryError(
                 f"{activation.id} is recorded, but the Prefect server at {api} has no deployment "
                 f"{_DEPLOYMENT}; `geobs up` or `python -m console.prefect_setup` creates it"
             )
         found.raise_for_status()
-        run = requests.post(
+        run = session.post(
             f"{api}/deployments/{found.json()['id']}/create_flow_run",
             json={
                 "parameters": {"request": request},

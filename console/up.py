@@ -110,7 +110,7 @@ def _running(folder: Any) -> list[dict[str, Any]]:
             "name": service["name"],
             "state": "running" if is_same_process(service) else "down",
             "address": _masked(service["address"]),
-            "since": service["since"],
+            "since": service["since"][:19],
             "pid": service["pid"],
             "restarts": service["restarts"],
         }
@@ -140,7 +140,7 @@ def _last_flow_runs(api: str) -> list[dict[str, Any]] | None:
                 "id": run["id"],
                 "name": run["name"],
                 "state": run["state_name"],
-                "started": run["start_time"],
+                "started": (run["start_time"] or "")[:19],
                 "message": ((run.get("state") or {}).get("message") or "")[:200],
             }
             for run in found.json()
@@ -176,11 +176,13 @@ def _start_detached(folder: Any) -> None:
 
 
 def _masked(address: str) -> str:
+    from urllib.parse import unquote
+
     from sqlalchemy.engine import make_url
 
     if "://" not in address or address.startswith("http"):
         return address
-    return make_url(address).render_as_string(hide_password=True)
+    return unquote(make_url(address).render_as_string(hide_password=True))
 
 
 def _say(line: str) -> None:

