@@ -1,10 +1,11 @@
 """The settings as a flow run sees them: file, variables, and blocks where those are silent."""
 
+from http import HTTPStatus
 from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import BlockDocument
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from blocks.accounts import (
     ArchiveStorage,
@@ -45,9 +46,15 @@ def settings_with_blocks() -> Settings:
 
 def _hub_accounts() -> list[Any]:
     with get_client(sync_client=True) as client:
-        documents: list[BlockDocument] = client.read_block_documents_by_type(
-            HubAccount.get_block_type_slug(), include_secrets=True
-        )
+        try:
+            documents: list[BlockDocument] = client.read_block_documents_by_type(
+                HubAccount.get_block_type_slug(), include_secrets=True
+            )
+        except PrefectHTTPStatusError as error:
+            # A server nobody has set up knows no such kind of block, so there are none.
+            if error.response.status_code != HTTPStatus.NOT_FOUND:
+                raise
+            return []
     return [
         HubAccount._from_block_document(document).to_settings(str(document.name))
         for document in documents

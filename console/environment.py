@@ -16,7 +16,7 @@ def api_url(settings: Settings) -> str:
 
 
 def prefect_environment(settings: Settings, *, ephemeral: bool = False) -> dict[str, str]:
-    """Variables for a Prefect server, worker, client or in-process run.
+    """Variables for a Prefect server, worker, client or in-process run; makes Prefect's folder.
 
     Parameters
     ----------
@@ -24,6 +24,8 @@ def prefect_environment(settings: Settings, *, ephemeral: bool = False) -> dict[
         For a flow run without a server: Prefect starts a private one inside the process.
     """
     home = settings.data_dir / "prefect"
+    # Prefect's private server waits two minutes for a database in a folder that is not there.
+    home.mkdir(parents=True, exist_ok=True)
     ours = {
         "GEOBS_HOME": str(CHECKOUT),
         "GEOBS_DATA_DIR": str(settings.data_dir),
@@ -37,6 +39,8 @@ def prefect_environment(settings: Settings, *, ephemeral: bool = False) -> dict[
     }
     if ephemeral:
         ours["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"
+        # It takes 10 s here, more where the machine is busy or Prefect's database is made first.
+        ours["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"
     else:
         ours["PREFECT_API_URL"] = api_url(settings)
     environment = {**os.environ, **ours}

@@ -29,7 +29,14 @@ def start_response(settings: Settings, activation: Activation, form: ActivationF
             f"{activation.id} is recorded, but the Prefect server at {api} does not answer; "
             "the flow revisit-activations will start it, or trigger it again"
         )
-    _in_this_process(settings, form)
+    try:
+        _in_this_process(settings, form)
+    except GeobservatoryError:
+        raise
+    except Exception as error:
+        raise GeobservatoryError(
+            f"{activation.id} is recorded, but its flow failed in this process: {error}"
+        ) from error
     return f"no Prefect server answers at {api}: the flow ran in this process"
 
 
