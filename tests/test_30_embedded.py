@@ -7,7 +7,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -37,7 +36,6 @@ def test_what_was_committed_survives_a_kill(server: EmbeddedPostgres) -> None:
     pid = server.status().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
     assert query(server.start(), "SELECT answer FROM kept") == 42
 
 
@@ -64,7 +62,6 @@ def test_a_stale_pid_file_of_a_stranger_is_no_server(server: EmbeddedPostgres) -
     stale = f"{os.getpid()}\n{server.folder}\n1\n5432\n{server.folder}\n\n0 0\nready   \n"
     (server.folder / "postmaster.pid").write_text(stale)
     assert not server.status().running
-    (server.folder / "postmaster.pid").unlink()
     assert query(server.start(), "SELECT 1") == 1
 
 

@@ -28,6 +28,7 @@ from geobservatory.errors import CatalogError, ConfigurationError
 
 _DATABASE = "geobs"
 _START_LIMIT_S = 60
+_LOG_LIMIT_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -128,22 +129,33 @@ class EmbeddedPostgres:
         beside.rename(self.folder)
 
     def _start_server(self) -> None:
-        # A stale socket or pid file of a killed server is PostgreSQL's to recognise and remove;
-        # backends that outlive their killed postmaster for a moment are waited for.
+        self._clear_the_dead()
         log = self.folder / "server.log"
-        if log.exists() and log.stat().st_size > 20_000_000:
+        if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
             log.replace(log.with_suffix(".old.log"))
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder()}'"
-        command = ("-D", str(self.folder), "-l", str(log), "-o", options, "-w", "-t", "60", "start")
+        limit = str(_START_LIMIT_S)
+        command = ("-D", str(self.folder), "-l", str(log), "-o", options, "-w", "-t", limit)
+        try:
+            self._run("pg_ctl", *command, "start")
+        except CatalogError as error:
+            raise CatalogError(f"PostgreSQL does not start: {_tail(log)}") from error
+
+    def _clear_the_dead(self) -> None:
+        """Remove the pid file of a killed server once none of its processes is left.
+
+        PostgreSQL removes a stale one itself, but not while the number in it exists, be it as a
+        process nobody has buried yet or as a stranger's. Backends outlive a killed postmaster for
+        a moment; to start beside them would be to damage the data, so they are waited for.
+        """
         deadline = time.monotonic() + _START_LIMIT_S
-        while True:
-            try:
-                self._run("pg_ctl", *command)
-                return
-            except CatalogError as error:
-                if time.monotonic() > deadline or "shared memory" not in _tail(log):
-                    raise CatalogError(f"PostgreSQL does not start: {_tail(log)}") from error
-                time.sleep(0.5)
+        while any(_is_server_of(self.folder, process) for process in psutil.process_iter()):
+            if time.monotonic() > deadline:
+                raise CatalogError(
+                    f"processes of a killed PostgreSQL do not leave {self.folder}; end them"
+                )
+            time.sleep(0.1)
+        (self.folder / "postmaster.pid").unlink(missing_ok=True)
 
     def _create_database(self) -> None:
         import psycopg
@@ -168,11 +180,9 @@ class EmbeddedPostgres:
         """Find the running server; a number that was given to another process does not count."""
         try:
             process = psutil.Process(int(self._pid_file()[0]))
-            if process.name() != "postgres" or process.status() == psutil.STATUS_ZOMBIE:
-                return None
-            return process if Path(process.cwd()) == self.folder else None
         except (psutil.Error, IndexError, ValueError):
             return None
+        return process if _is_server_of(self.folder, process) else None
 
     def _url(self) -> str:
         return f"postgresql+psycopg://postgres@/{_DATABASE}?host={self._socket_folder()}"
@@ -275,6 +285,16 @@ def _give_to_server(folder: Path) -> None:
     os.chown(folder, entry.pw_uid, entry.pw_gid)
     _wheel_utils().ensure_prefix_permissions(folder)
     _wheel_utils().ensure_prefix_permissions(programs())
+
+
+def _is_server_of(folder: Path, process: psutil.Process) -> bool:
+    """Say whether a process is PostgreSQL at work in a folder (every one of its processes is)."""
+    try:
+        if process.name() != "postgres" or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return Path(process.cwd()) == folder
+    except psutil.Error:
+        return False
 
 
 def _tail(log: Path) -> str:
