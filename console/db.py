@@ -127,7 +127,7 @@ def _client(program: str) -> tuple[str, dict[str, str]]:
     url = make_url(_url())
     where: dict[str, Any] = {
         "PGHOST": url.host or url.query.get("host"),
-        "PGPORT": url.port,
+        "PGPORT": url.port or url.query.get("port"),
         "PGUSER": url.username,
         "PGPASSWORD": url.password,
         "PGDATABASE": url.database,

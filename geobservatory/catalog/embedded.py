@@ -27,6 +27,8 @@ import psutil
 from geobservatory.errors import CatalogError, ConfigurationError
 
 _DATABASE = "geobs"
+# Names the socket only: the server listens on no network.
+_PORT = 5432
 _START_LIMIT_S = 60
 _LOG_LIMIT_BYTES = 20_000_000
 
@@ -133,7 +135,8 @@ class EmbeddedPostgres:
         log = self.folder / "server.log"
         if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
             log.replace(log.with_suffix(".old.log"))
-        options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder()}'"
+        socket = self._socket_folder()
+        options = f"-p {_PORT} -c listen_addresses='' -c unix_socket_directories='{socket}'"
         limit = str(_START_LIMIT_S)
         command = ("-D", str(self.folder), "-l", str(log), "-o", options, "-w", "-t", limit)
         try:
@@ -142,7 +145,7 @@ class EmbeddedPostgres:
             raise CatalogError(f"PostgreSQL does not start: {_tail(log)}") from error
 
     def _clear_the_dead(self) -> None:
-        """Remove the pid file of a killed server once none of its processes is left.
+        """Remove the pid and lock files of a killed server once none of its processes is left.
 
         PostgreSQL removes a stale one itself, but not while the number in it exists, be it as a
         process nobody has buried yet or as a stranger's. Backends outlive a killed postmaster for
@@ -156,13 +159,14 @@ class EmbeddedPostgres:
                 )
             time.sleep(0.1)
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
+        (self._socket_folder() / f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
 
     def _create_database(self) -> None:
         import psycopg
 
         host = str(self._socket_folder())
         with psycopg.connect(
-            host=host, user="postgres", dbname="postgres", autocommit=True
+            host=host, port=_PORT, user="postgres", dbname="postgres", autocommit=True
         ) as connection:
             known = connection.execute(
                 "SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)
@@ -185,11 +189,13 @@ class EmbeddedPostgres:
         return process if _is_server_of(self.folder, process) else None
 
     def _url(self) -> str:
-        return f"postgresql+psycopg://postgres@/{_DATABASE}?host={self._socket_folder()}"
+        return (
+            f"postgresql+psycopg://postgres@/{_DATABASE}?host={self._socket_folder()}&port={_PORT}"
+        )
 
     def _socket_folder(self) -> Path:
         # Addresses of Unix sockets hold 107 bytes; a deep folder gets a short stand-in.
-        if len(str(self.folder / ".s.PGSQL.5432")) < 100:
+        if len(str(self.folder / f".s.PGSQL.{_PORT}")) < 100:
             return self.folder
         from hashlib import sha256
 
