@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 
 from geobservatory.errors import CatalogError, ConfigurationError
 
@@ -71,10 +72,19 @@ class EmbeddedPostgres:
         """
         with self._lock():
             self._initialise()
-            if self._postmaster() is None:
-                self._start_server()
-            self._create_database()
-            return self._url()
+            deadline = time.monotonic() + _START_LIMIT_S
+            while True:
+                if self._postmaster() is None:
+                    self._start_server()
+                try:
+                    self._create_database()
+                    return self._url()
+                except psycopg.OperationalError as error:
+                    # It recovers after a crash, or is dying this moment: look again.
+                    if time.monotonic() > deadline:
+                        reason = str(error).strip().splitlines()[0]
+                        raise CatalogError(f"PostgreSQL does not answer: {reason}") from error
+                    time.sleep(0.2)
 
     def stop(self) -> None:
         """Stop the server: connections are closed, what was committed stays."""
@@ -162,8 +172,6 @@ class EmbeddedPostgres:
         (self._socket_folder() / f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
 
     def _create_database(self) -> None:
-        import psycopg
-
         host = str(self._socket_folder())
         with psycopg.connect(
             host=host, port=_PORT, user="postgres", dbname="postgres", autocommit=True

@@ -1,0 +1,183 @@
+"""Where the satellite was: state vectors, and the Lagrange interpolation between them.
+
+Lagrange polynomials through eight vectors err by some 0.01 mm on restituted orbits thinned to 20 s,
+where the cubic Hermite polynomial through position and velocity errs by 4 mm (tests/test_20_orbit).
+"""
+
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geobservatory.errors import InputError
+from geobservatory.sentinel1.xml import MAX_BYTES, Element, parse
+
+ORDER = 8
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """State vectors of one pass, Earth-fixed (ITRF).
+
+    Attributes
+    ----------
+    epoch
+        Time zero, datetime64[ns] UTC.
+    times_s
+        (n,) seconds after the epoch, increasing.
+    positions_m, velocities_m_s
+        (n, 3).
+    source
+        ``annotation``, ``RESORB`` or ``POEORB``.
+    """
+
+    epoch: np.datetime64
+    times_s: NDArray[np.float64]
+    positions_m: NDArray[np.float64]
+    velocities_m_s: NDArray[np.float64]
+    source: str
+
+    def __post_init__(self) -> None:
+        n = len(self.times_s)
+        if n < 4:
+            raise InputError(f"an orbit of {n} state vectors cannot be interpolated; 4 are needed")
+        if self.positions_m.shape != (n, 3) or self.velocities_m_s.shape != (n, 3):
+            raise InputError(f"an orbit of {n} times needs arrays of shape ({n}, 3)")
+        if not (np.diff(self.times_s) > 0).all():
+            raise InputError(f"the {self.source} state vectors are not in order of time")
+
+    @classmethod
+    def from_vectors(
+        cls,
+        times: NDArray[np.datetime64],
+        positions_m: NDArray[np.float64],
+        velocities_m_s: NDArray[np.float64],
+        source: str,
+    ) -> Self:
+        """Make an orbit of state vectors at datetime64[ns] times; a repeated time is taken once."""
+        times, first = np.unique(np.asarray(times, "datetime64[ns]"), return_index=True)
+        epoch = times[0] if len(times) else np.datetime64(0, "ns")
+        seconds = np.asarray((times - epoch).astype(np.int64) * 1e-9, np.float64)
+        return cls(epoch, seconds, positions_m[first], velocities_m_s[first], source)
+
+    def seconds(self, times: NDArray[np.datetime64] | np.datetime64) -> NDArray[np.float64]:
+        """Turn datetime64 times into seconds after the epoch."""
+        elapsed = np.asarray(times, "datetime64[ns]") - self.epoch
+        return np.asarray(elapsed.astype(np.int64) * 1e-9)
+
+    def covering(self, start: np.datetime64, stop: np.datetime64, margin_s: float) -> Self:
+        """Cut to the vectors about a span of time; fewer are faster to search.
+
+        Raises
+        ------
+        InputError
+            If the span, without its margin, is not covered.
+        """
+        first, last = self.seconds(start), self.seconds(stop)
+        self.require(float(first))
+        self.require(float(last))
+        near = (self.times_s >= first - margin_s) & (self.times_s <= last + margin_s)
+        if near.sum() < ORDER:
+            return self
+        return type(self)(
+            self.epoch,
+            self.times_s[near],
+            self.positions_m[near],
+            self.velocities_m_s[near],
+            self.source,
+        )
+
+    def require(self, time_s: float) -> None:
+        """Raise `InputError` for a time outside the vectors: nothing is extrapolated."""
+        if not self.times_s[0] <= time_s <= self.times_s[-1]:
+            at = self.epoch + np.timedelta64(round(time_s * 1e9), "ns")
+            span = self.epoch + (self.times_s[[0, -1]] * 1e9).astype("timedelta64[ns]")
+            raise InputError(
+                f"the {self.source} orbit covers {span[0]} to {span[1]}, not {at}; "
+                "an orbit file of that day is needed"
+            )
+
+    def interpolate(
+        self, time_s: NDArray[np.float64] | float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Position and velocity at times.
+
+        Parameters
+        ----------
+        time_s
+            (...,) seconds after the epoch.
+
+        Returns
+        -------
+        positions_m, velocities_m_s
+            (..., 3); each interpolated by its own Lagrange polynomial through the `ORDER` nearest
+            vectors (Berrut and Trefethen, 2004, eq. 3.3).
+
+        Raises
+        ------
+        InputError
+            If a time is outside the vectors.
+        """
+        time_s = np.asarray(time_s, dtype=np.float64)
+        flat = time_s.ravel()
+        if not np.isfinite(flat).all():
+            raise InputError("an orbit is asked for a time that is not finite")
+        if flat.size:
+            self.require(float(flat.min()))
+            self.require(float(flat.max()))
+        order = min(ORDER, len(self.times_s))
+        first = np.searchsorted(self.times_s, flat) - order // 2
+        first = np.clip(first, 0, len(self.times_s) - order)
+        index = first[:, None] + np.arange(order)
+        nodes = self.times_s[index]
+        gaps = flat[:, None, None] - nodes[:, None, :]
+        spans = nodes[:, :, None] - nodes[:, None, :]
+        own = np.eye(order, dtype=bool)
+        weights = np.where(own, 1.0, gaps).prod(axis=2) / np.where(own, 1.0, spans).prod(axis=2)
+        position = np.einsum("tn,tnk->tk", weights, self.positions_m[index])
+        velocity = np.einsum("tn,tnk->tk", weights, self.velocities_m_s[index])
+        shape = (*time_s.shape, 3)
+        return position.reshape(shape), velocity.reshape(shape)
+
+
+def read_eof(path: Path) -> Orbit:
+    """Read an orbit file (EOF; POEORB or RESORB, plain or gzipped).
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is cut short, or is not Earth-fixed.
+    """
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            with gzip.open(path) as file:
+                content = file.read(MAX_BYTES + 1)
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    # Blank lines before the declaration have broken other readers.
+    root = parse(content.strip(), str(path))
+    kind = root.text("Earth_Explorer_Header/Fixed_Header/File_Type")
+    vectors = root.all("Data_Block/List_of_OSVs/OSV")
+    frame = root.text("Earth_Explorer_Header/Variable_Header/Ref_Frame")
+    if frame != "EARTH_FIXED":
+        raise InputError(f"{path}: its frame is {frame}; EARTH_FIXED is needed")
+    count = root.one("Data_Block/List_of_OSVs").attribute("count")
+    if count is not None and count != str(len(vectors)):
+        raise InputError(f"{path}: holds {len(vectors)} of {count} state vectors; fetch it again")
+    times = np.array([_eof_time(vector) for vector in vectors], "datetime64[ns]")
+    return Orbit.from_vectors(
+        times,
+        np.array([[v.number(axis) for axis in ("X", "Y", "Z")] for v in vectors]).reshape(-1, 3),
+        np.array([[v.number(axis) for axis in ("VX", "VY", "VZ")] for v in vectors]).reshape(-1, 3),
+        "POEORB" if "POEORB" in kind else "RESORB" if "RESORB" in kind else kind,
+    )
+
+
+def _eof_time(vector: Element) -> np.datetime64:
+    node = vector.one("UTC")
+    node._node.text = node.text().removeprefix("UTC=")
+    return node.time()
