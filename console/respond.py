@@ -3,6 +3,10 @@
 import hashlib
 import os
 
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
 from console.environment import api_url, prefect_environment
 from console.services import answers
 from geobservatory.errors import GeobservatoryError, TransientError
@@ -42,14 +46,7 @@ def start_response(settings: Settings, activation: Activation, form: ActivationF
 
 def _on_the_server(api: str, activation: Activation, form: ActivationForm) -> str:
     """Create the flow run; plain HTTP, because importing Prefect takes two seconds."""
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
-
-    # A server that is busy with others like us says 503; asking again is safe (see below).
-    session = requests.Session()
-    patience = Retry(total=6, backoff_factor=0.3, status_forcelist=[502, 503], allowed_methods=None)
-    session.mount(api, HTTPAdapter(max_retries=patience))
+    session = patient_session()
     request = form.model_dump(mode="json")
     digest = hashlib.sha256(form.model_dump_json().encode()).hexdigest()[:16]
     try:
@@ -76,6 +73,17 @@ def _on_the_server(api: str, activation: Activation, form: ActivationForm) -> st
             f"{activation.id} is recorded, but the Prefect server did not start the flow: {error}"
         ) from error
     return f"flow run {run.json()['name']} ({run.json()['id']}) on the Prefect server at {api}"
+
+
+def patient_session() -> requests.Session:
+    """Make a session for requests that are safe to repeat.
+
+    Prefect's server says 503 while others keep its database busy.
+    """
+    session = requests.Session()
+    retry = Retry(total=6, backoff_factor=0.3, status_forcelist=[502, 503], allowed_methods=None)
+    session.mount("http", HTTPAdapter(max_retries=retry))
+    return session
 
 
 def _in_this_process(settings: Settings, form: ActivationForm) -> None:

@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil
 import pytest
-import requests
 from test_50_commands import EVENT
 
+from console.respond import patient_session
 from console.services import answers
+
+HTTP = patient_session()
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -70,16 +73,16 @@ class System:
 
     def flow_runs(self, identifier: str) -> list[dict[str, Any]]:
         wanted = {"flow_runs": {"tags": {"all_": [identifier]}}}
-        found: list[dict[str, Any]] = requests.post(
+        found: list[dict[str, Any]] = HTTP.post(
             f"{self.api}/flow_runs/filter", json=wanted, timeout=10
         ).json()
         return found
 
     def start_deployment(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        deployment = requests.get(f"{self.api}/deployments/name/{name}", timeout=10).json()
-        created = requests.post(
+        deployment = HTTP.get(f"{self.api}/deployments/name/{name}", timeout=10).json()
+        created = HTTP.post(
             f"{self.api}/deployments/{deployment['id']}/create_flow_run",
-            json={"parameters": parameters},
+            json={"parameters": parameters, "idempotency_key": str(uuid4())},
             timeout=10,
         )
         assert created.ok, created.text
@@ -130,7 +133,7 @@ def test_ten_triggers_at_once_are_one_activation_and_one_flow_run(system: System
     assert run["state_name"] == "Waiting"
     assert "no hub is configured" in run["state"]["message"]
     key = f"activation-{identifier}".lower()
-    artifact = requests.get(f"{system.api}/artifacts/{key}/latest", timeout=10).json()
+    artifact = HTTP.get(f"{system.api}/artifacts/{key}/latest", timeout=10).json()
     assert "Al Haouz" in artifact["data"]
     assert artifact["flow_run_id"] == run["id"]
 
@@ -142,7 +145,7 @@ def test_the_form_of_the_prefect_ui_starts_an_activation(system: System) -> None
         "latitude": 19.32,
         "longitude": -155.0,
     }
-    deployment = requests.get(
+    deployment = HTTP.get(
         f"{system.api}/deployments/name/respond-to-event/respond", timeout=10
     ).json()
     schema = deployment["parameter_openapi_schema"]["definitions"]["ActivationForm"]
@@ -164,9 +167,9 @@ def test_what_is_scheduled_gets_runs_and_limits_exist(system: System) -> None:
         "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
     }
     assert until(
-        lambda: requests.post(f"{system.api}/flow_runs/filter", json=wanted, timeout=10).json()
+        lambda: HTTP.post(f"{system.api}/flow_runs/filter", json=wanted, timeout=10).json()
     )
-    limit = requests.get(f"{system.api}/v2/concurrency_limits/processing", timeout=10)
+    limit = HTTP.get(f"{system.api}/v2/concurrency_limits/processing", timeout=10)
     assert limit.json()["limit"] == 1
 
 
@@ -253,4 +256,4 @@ def flow_process(run: str) -> psutil.Process | None:
 
 
 def state(system: System, run: str) -> str:
-    return str(requests.get(f"{system.api}/flow_runs/{run}", timeout=10).json()["state_type"])
+    return str(HTTP.get(f"{system.api}/flow_runs/{run}", timeout=10).json()["state_type"])
