@@ -65,7 +65,8 @@ def zero_doppler(  # type: ignore[no-untyped-def]
         dx, dy, dz = x - px, y - py, z - pz
         slope = dx * ax + dy * ay + dz * az - (vx * vx + vy * vy + vz * vz)
         change = -(dx * vx + dy * vy + dz * vz) / slope
-        if not abs(change) < 1e6:
+        # Behind the Earth the distance has a greatest value, not a least.
+        if not slope < 0:
             return math.nan, math.nan
         # Outside the track the last polynomial goes astray: stay in it while searching.
         time = min(max(time + change, start), end)
