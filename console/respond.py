@@ -82,7 +82,8 @@ def patient_session() -> requests.Session:
     """
     session = requests.Session()
     retry = Retry(total=6, backoff_factor=0.3, status_forcelist=[502, 503], allowed_methods=None)
-    session.mount("http", HTTPAdapter(max_retries=retry))
+    session.mount("http://", HTTPAdapter(max_retries=retry))
+    session.mount("https://", HTTPAdapter(max_retries=retry))
     return session
 
 

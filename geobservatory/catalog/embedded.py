@@ -152,7 +152,7 @@ class EmbeddedPostgres:
         try:
             self._run("pg_ctl", *command, "start")
         except CatalogError as error:
-            raise CatalogError(f"PostgreSQL does not start: {_tail(log)}") from error
+            raise CatalogError(f"{error}; its log ends: {_tail(log)}") from error
 
     def _clear_the_dead(self) -> None:
         """Remove the pid and lock files of a killed server once none of its processes is left.
@@ -216,28 +216,30 @@ class EmbeddedPostgres:
         return folder
 
     def _run(self, program: str, *arguments: str) -> None:
-        try:
-            subprocess.run(
-                [str(self.program(program)), *arguments],
-                check=True,
-                stdin=subprocess.DEVNULL,
-                # Not pipes: the server would inherit them, and reading would wait for its end.
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE,
-                user=_server_user(),
-                cwd="/",
-                start_new_session=True,
-                timeout=_START_LIMIT_S + 30,
-            )
-        except subprocess.CalledProcessError as error:
-            said = (error.stderr or b"").decode(errors="replace").strip()
-            raise CatalogError(f"{program} failed in {self.folder}: {said}") from error
-        except subprocess.TimeoutExpired as error:
-            raise CatalogError(f"{program} does not end in {self.folder}") from error
-        except PermissionError as error:
-            raise ConfigurationError(
-                f"PostgreSQL's programs in {programs()} cannot be run by user {_server_user()}"
-            ) from error
+        # Not pipes: the server would inherit them, and reading would wait for its end.
+        with tempfile.TemporaryFile() as said:
+            try:
+                subprocess.run(
+                    [str(self.program(program)), *arguments],
+                    check=True,
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    user=_server_user(),
+                    cwd="/",
+                    start_new_session=True,
+                    timeout=_START_LIMIT_S + 30,
+                )
+            except subprocess.CalledProcessError as error:
+                said.seek(0)
+                words = " / ".join(said.read().decode(errors="replace").split("\n")).strip(" /")
+                raise CatalogError(f"{program} failed in {self.folder}: {words}") from error
+            except subprocess.TimeoutExpired as error:
+                raise CatalogError(f"{program} does not end in {self.folder}") from error
+            except PermissionError as error:
+                raise ConfigurationError(
+                    f"PostgreSQL's programs in {programs()} cannot be run by user {_server_user()}"
+                ) from error
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
