@@ -1,0 +1,1 @@
+"""Speed of each part; `python -m benchmarks.NAME --help`."""
