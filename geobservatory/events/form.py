@@ -1,16 +1,12 @@
 """What a person fills in to start an activation: in the Prefect UI, or as a request file."""
 
-import json
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from shapely import force_2d
-from shapely.errors import ShapelyError
-from shapely.geometry import mapping, shape
-from shapely.geometry.base import BaseGeometry
-from shapely.validation import explain_validity
+from shapely.geometry import shape
 
 from geobservatory.events.area import circle
+from geobservatory.events.geojson import polygonal, to_geojson
 from geobservatory.events.model import ActivationRequest, EventType, GeohazardEvent, UtcDatetime
 
 
@@ -181,39 +177,3 @@ class ActivationForm(BaseModel):
         event = request.event.model_dump(exclude={"time"})
         rest = request.model_dump(exclude={"event"})
         return cls(event_time=request.event.time, **event, **rest)
-
-
-def polygonal(geometry: Any) -> BaseGeometry:
-    """Read a GeoJSON Polygon or MultiPolygon as a valid area of interest.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else, empty, invalid or not on the globe (EPSG:4326, longitude first).
-    """
-    if not isinstance(geometry, dict):
-        raise ValueError("missing; it is the area of interest, a GeoJSON geometry")
-    kind = geometry.get("type")
-    if kind not in ("Polygon", "MultiPolygon"):
-        raise ValueError(f"its type must be Polygon or MultiPolygon, not {kind!r}")
-    try:
-        area = force_2d(shape(geometry))
-    except (ShapelyError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise ValueError(f"its coordinates are not a {kind}: {error}") from error
-    if area.is_empty:
-        raise ValueError("the area is empty")
-    if not area.is_valid:
-        raise ValueError(f"not a valid polygon: {explain_validity(area)}")
-    west, south, east, north = area.bounds
-    if not (-180 <= west and east <= 180 and -90 <= south and north <= 90):
-        raise ValueError(
-            "outside longitude ±180, latitude ±90 (EPSG:4326, longitude first); "
-            "an area over the antimeridian is a MultiPolygon split there"
-        )
-    return area
-
-
-def to_geojson(area: BaseGeometry) -> dict[str, Any]:
-    """Write an area as a GeoJSON geometry of plain lists."""
-    plain: dict[str, Any] = json.loads(json.dumps(mapping(area)))
-    return plain

@@ -5,7 +5,6 @@ the area of interest and whose properties are those of `ActivationForm`. Everyth
 wrong with such a file is refused here, before anything is recorded, with the place in the file.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ from pydantic import ValidationError
 from shapely.ops import unary_union
 
 from geobservatory.errors import InputError
-from geobservatory.events.form import ActivationForm, polygonal, to_geojson
+from geobservatory.events.form import ActivationForm
+from geobservatory.events.geojson import features, load_json, polygonal, to_geojson
 
-# A request is a page of JSON; a file of this size is something else.
-_MAX_BYTES = 5_000_000
 # What the geometry says in a request file is not said again among the properties.
 _SAID_BY_GEOMETRY = {"area", "radius_km"}
 _KNOWN = [name for name in ActivationForm.model_fields if name not in _SAID_BY_GEOMETRY]
@@ -31,21 +29,7 @@ def read_request(path: Path) -> ActivationForm:
         If the file cannot be read, is not JSON, not GeoJSON, or asks for something impossible;
         the message names the file and the place in it.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path}: larger than {_MAX_BYTES} bytes; this is no request file")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8 text") from error
-    try:
-        document = json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"{path}: {place}: not JSON: {error.msg}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON: {error}") from error
+    document = load_json(path)
     try:
         return parse_request(document)
     except InputError as error:
@@ -60,10 +44,10 @@ def parse_request(document: Any) -> ActivationForm:
     InputError
         With the place in the document, as in ``features[0].properties.event_time``.
     """
-    features = _features(document)
-    place, properties = _shared_properties(features)
+    listed = features(document)
+    place, properties = _shared_properties(listed)
     areas = []
-    for where, feature in features:
+    for where, feature in listed:
         try:
             areas.append(polygonal(feature.get("geometry")))
         except ValueError as error:
@@ -75,28 +59,9 @@ def parse_request(document: Any) -> ActivationForm:
         raise InputError(f"{place}properties{_first_error(error)}") from error
 
 
-def _features(document: Any) -> list[tuple[str, dict[str, Any]]]:
-    """List the Features, each with its place in the document."""
-    if not isinstance(document, dict):
-        raise InputError("the document is not a GeoJSON object")
-    match document.get("type"):
-        case "Feature":
-            return [("", document)]
-        case "FeatureCollection":
-            features = document.get("features")
-            if not isinstance(features, list) or not features:
-                raise InputError("features: must be a list of at least one Feature")
-            for number, feature in enumerate(features):
-                if not isinstance(feature, dict) or feature.get("type") != "Feature":
-                    raise InputError(f"features[{number}]: not a GeoJSON Feature")
-            return [(f"features[{number}].", feature) for number, feature in enumerate(features)]
-        case other:
-            raise InputError(f"type: must be Feature or FeatureCollection, not {other!r}")
-
-
-def _shared_properties(features: list[tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
+def _shared_properties(listed: list[tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
     """Take the first Feature's properties; the others only add area and may not contradict it."""
-    place, first = features[0]
+    place, first = listed[0]
     given = first.get("properties")
     if not isinstance(given, dict):
         raise InputError(f"{place}properties: missing; event_time and event_type are needed")
@@ -106,7 +71,7 @@ def _shared_properties(features: list[tuple[str, dict[str, Any]]]) -> tuple[str,
     for key in given:
         if key not in _KNOWN:
             raise InputError(f"{place}properties.{key}: unknown; known are {', '.join(_KNOWN)}")
-    for other_place, feature in features[1:]:
+    for other_place, feature in listed[1:]:
         other = feature.get("properties") or {}
         if not isinstance(other, dict):
             raise InputError(f"{other_place}properties: not an object")
@@ -125,7 +90,3 @@ def _first_error(error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"])
     # An error of the whole form has no place, and its input is the whole form.
     return f".{place}: {message} (got {first['input']!r})" if place else f": {message}"
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
