@@ -155,6 +155,6 @@ def _summary(activation: Any) -> dict[str, Any]:
 def _box(activation: Any) -> tuple[float, float, float, float]:
     from shapely.geometry import shape
 
-    from geobservatory.events.area import bounding_box
+    from geobservatory.globe import bounding_box
 
     return bounding_box(shape(activation.request.area))

@@ -6,9 +6,9 @@ from prefect.runtime import flow_run
 
 from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import open_configured_catalog
-from geobservatory.events.area import area_km2
 from geobservatory.events.form import ActivationForm
 from geobservatory.events.model import Activation, ActivationState
+from geobservatory.globe import area_km2
 from tasks.policies import RETRY_TRANSIENT, versioned
 from tasks.reports import activation_report, map_link
 

@@ -11,10 +11,10 @@ from pyproj import Geod
 from shapely.geometry import shape
 
 from geobservatory.errors import InputError
-from geobservatory.events.area import circle
 from geobservatory.events.form import ActivationForm
 from geobservatory.events.model import EventType
 from geobservatory.events.request import parse_request, read_request
+from geobservatory.globe import circle
 
 SQUARE = [[[-9.0, 30.7], [-8.1, 30.7], [-8.1, 31.3], [-9.0, 31.3], [-9.0, 30.7]]]
 

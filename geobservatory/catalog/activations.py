@@ -20,13 +20,13 @@ from geobservatory.catalog.tables import (
     EventRow,
 )
 from geobservatory.errors import CatalogError, NotFoundError
-from geobservatory.events.area import bounding_box
 from geobservatory.events.model import (
     Activation,
     ActivationRequest,
     ActivationState,
     GeohazardEvent,
 )
+from geobservatory.globe import bounding_box
 
 # Two reports are of one event within these (EMSC and USGS differ by less; see docs/catalogue.md).
 SAME_TIME = timedelta(seconds=60)

@@ -5,9 +5,9 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from shapely.geometry import shape
 
-from geobservatory.events.area import circle
 from geobservatory.events.geojson import polygonal, to_geojson
 from geobservatory.events.model import ActivationRequest, EventType, GeohazardEvent, UtcDatetime
+from geobservatory.globe import circle
 
 
 class ActivationForm(BaseModel):

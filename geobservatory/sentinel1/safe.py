@@ -67,13 +67,22 @@ class SafeProduct:
         )
 
     @cached_property
-    def relative_orbit(self) -> int | None:
-        """Relative orbit, of the manifest or else of the name."""
+    def relative_orbits(self) -> tuple[int, int] | None:
+        """Relative orbit at the start and at the stop, of the manifest or else of the name.
+
+        They differ where the product passes the ascending node.
+        """
+        found: dict[str | None, int] = {}
         if "manifest.safe" in self.members:
             for node in self._manifest.all(".//{*}relativeOrbitNumber"):
-                if node.attribute("type") in (None, "start"):
-                    return node.integer()
-        return self.name.relative_orbit
+                found[node.attribute("type")] = node.integer()
+        start = found.get("start", found.get(None, self.name.relative_orbit))
+        return None if start is None else (start, found.get("stop", start))
+
+    @property
+    def relative_orbit(self) -> int | None:
+        """Relative orbit at the start."""
+        return None if self.relative_orbits is None else self.relative_orbits[0]
 
     @cached_property
     def ipf_version(self) -> str | None:
@@ -101,6 +110,16 @@ class SafeProduct:
             content = self.read(member)
             self._cache[channel] = read_annotation(content, f"{self.path}/{member}")
         return self._cache[channel]
+
+    def any_annotation(self, swath: str) -> Annotation:
+        """Read the annotation of a swath in whichever polarisation comes first.
+
+        Timing and geometry are the same in all of them.
+        """
+        for one, polarisation in self.channels:
+            if one == swath:
+                return self.annotation(swath, polarisation)
+        raise InputError(f"{self.path}: holds no annotation of {swath}")
 
     def read(self, member: str) -> bytes:
         """Read a small member whole.

@@ -39,10 +39,11 @@ def circle(longitude: float, latitude: float, radius_m: float) -> Polygon | Mult
             return box(-180, min(edge, pole), 180, max(edge, pole))
     # Continuous longitudes first, then what lies beyond ±180 comes back on the other side.
     continuous = longitude + (np.asarray(lon) - longitude + 180) % 360 - 180
-    return _within_180(Polygon(np.column_stack([continuous, lat])))
+    return within_180(Polygon(np.column_stack([continuous, lat])))
 
 
-def _within_180(area: Polygon) -> Polygon | MultiPolygon:
+def within_180(area: Polygon) -> Polygon | MultiPolygon:
+    """Bring an area of continuous longitudes into ±180 degrees, in parts where it passes them."""
     parts: list[BaseGeometry] = []
     for turn in (-360, 0, 360):
         part = translate(area, xoff=turn).intersection(box(-180, -90, 180, 90))

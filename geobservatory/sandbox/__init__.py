@@ -1,0 +1,1 @@
+"""A small world to practise in: terrain, earthquakes, simulated acquisitions, hub servers."""

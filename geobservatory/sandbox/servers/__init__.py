@@ -1,0 +1,1 @@
+"""Hubs, orbits, heights and earthquake news on loopback, with the faults of the real ones."""
