@@ -53,7 +53,7 @@ def read_area(path: Path) -> BaseGeometry:
     document = load_json(path)
     try:
         if isinstance(document, dict) and document.get("type") in ("Polygon", "MultiPolygon"):
-            parts = [("", document)]
+            parts: list[tuple[str, Any]] = [("", document)]
         else:
             parts = [(f"{at}geometry", one.get("geometry")) for at, one in features(document)]
         return unary_union([_polygonal_at(place, geometry) for place, geometry in parts])
