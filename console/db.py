@@ -9,6 +9,7 @@ import typer
 
 from console.output import print_json, print_table
 from geobservatory.errors import CatalogError, GeobservatoryError
+from geobservatory.files import written_whole
 
 
 def register(app: typer.Typer) -> None:
@@ -66,14 +67,8 @@ def dump(
 
     Example: geobs db dump catalogue.dump
     """
-    beside = file.with_name(file.name + ".part")
-    try:
+    with written_whole(file) as beside:
         _run("pg_dump", "--format=custom", "--no-owner", f"--file={beside}")
-        with beside.open("rb") as written:
-            os.fsync(written.fileno())
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
     print(f"{file}: {file.stat().st_size:,} bytes")
 
 

@@ -1,4 +1,4 @@
-"""`geobs scene`: what a Sentinel-1 product is."""
+"""`geobs scene` and `geobs bursts`: what a Sentinel-1 product is, and which bursts matter."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,45 +7,93 @@ import typer
 
 from console.output import print_json, print_table
 
+_Product = Annotated[Path, typer.Argument(help="SAFE folder or zip.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_GeoJson = Annotated[
+    Path | None, typer.Option("--geojson", help="Write the footprints to a file, for QGIS.")
+]
+
 
 def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
+    """Add the commands of this file."""
     app.command()(scene)
+    app.command()(bursts)
 
 
 def scene(
-    product: Annotated[Path, typer.Argument(help="SAFE folder or zip.")],
+    product: _Product,
     check_geometry: Annotated[
         bool,
         typer.Option("--check-geometry", help="Compare our geometry with the product's own grid."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    geojson: _GeoJson = None,
+    as_json: _Json = False,
 ) -> None:
     """Print what a product is: mission, orbit, times, swaths, bursts; what is missing from it.
 
     Example: geobs scene S1A_IW_SLC__….SAFE.zip --check-geometry
     """
+    from geobservatory.sentinel1.bursts import place_bursts
     from geobservatory.sentinel1.safe import open_product
 
     opened = open_product(product)
     if check_geometry:
         _print_check(opened, as_json)
         return
-    described = _describe(opened)
+    placed = place_bursts(opened)
+    if geojson is not None:
+        _write_geojson(geojson, placed)
+    described = _describe(opened, placed)
     if as_json:
         print_json(described)
         return
-    bursts, problems = described.pop("bursts"), described.pop("problems")
-    print_table(described.pop("name"), ("", ""), [(k, _plain(v)) for k, v in described.items()])
-    columns = ("swath", "polarisation", "index", "burst_id", "azimuth_time", "anx_time_s")
-    print_table("Bursts", columns, [[burst[column] for column in columns] for burst in bursts])
+    found, problems = described.pop("bursts"), described.pop("problems")
+    print_table("", ("", ""), [(k, _plain(v)) for k, v in described.items()])
+    _print_bursts("Bursts", found)
     for problem in problems:
         print(problem)
 
 
-def _describe(product: Any) -> dict[str, Any]:
+def bursts(
+    product: _Product,
+    aoi: Annotated[Path, typer.Option("--aoi", help="GeoJSON area of interest.")],
+    geojson: _GeoJson = None,
+    as_json: _Json = False,
+) -> None:
+    """Print the bursts of a product that meet an area, and how much of it they cover.
+
+    Example: geobs bursts S1A_IW_SLC__….SAFE.zip --aoi area.geojson
+    """
+    from shapely import union_all
+
+    from geobservatory.errors import InputError
+    from geobservatory.events.geojson import read_area
+    from geobservatory.sentinel1.bursts import bursts_over, place_bursts
+    from geobservatory.sentinel1.safe import open_product
+
+    area = read_area(aoi)
+    chosen = bursts_over(place_bursts(open_product(product)), area)
+    if not chosen:
+        raise InputError(f"{aoi}: no burst of {product} meets this area")
+    if geojson is not None:
+        _write_geojson(geojson, chosen)
+    covered = area.intersection(union_all([one.footprint for one in chosen])).area / area.area
+    rows = [_burst(one) for one in chosen]
+    if as_json:
+        print_json({"covered_fraction": round(covered, 4), "bursts": rows})
+        return
+    _print_bursts(f"{len(rows)} bursts meet the area and cover {covered:.0%} of it", rows)
+
+
+def _describe(product: Any, placed: list[Any]) -> dict[str, Any]:
     annotations = [product.annotation(*channel) for channel in product.channels]
     first = annotations[0]
+    problems = list(product.problems)
+    if product.lacks_elevation_pattern_phase:
+        problems.append(
+            f"IPF {product.ipf_version} left the phase of the elevation antenna pattern in the "
+            "image: pair it with products of IPF 2.36 and older only, or reprocess"
+        )
     return {
         "name": str(product.name),
         "mission": product.name.mission,
@@ -57,20 +105,64 @@ def _describe(product: Any) -> dict[str, Any]:
         "ipf_version": product.ipf_version,
         "swaths": sorted({swath for swath, _ in product.channels}),
         "polarisations": sorted({polarisation for _, polarisation in product.channels}),
-        "bursts": [
-            {
-                "swath": one.swath,
-                "polarisation": one.polarisation,
-                "index": burst.index,
-                "burst_id": burst.esa_id,
-                "azimuth_time": str(burst.azimuth_time) + "Z",
-                "anx_time_s": burst.azimuth_anx_time_s,
-            }
-            for one in annotations
-            for burst in one.bursts
-        ],
-        "problems": list(product.problems),
+        "bursts": [_burst(one) for one in placed],
+        "problems": problems,
     }
+
+
+def _burst(placed: Any) -> dict[str, Any]:
+    from geobservatory.events.geojson import to_geojson
+
+    return {
+        "id": str(placed.identity),
+        "swath": placed.swath,
+        "index": placed.burst.index,
+        "burst_id": placed.identity.number,
+        "azimuth_time": str(placed.burst.azimuth_time) + "Z",
+        "anx_time_s": placed.burst.azimuth_anx_time_s,
+        "footprint": to_geojson(placed.footprint),
+    }
+
+
+def _print_bursts(title: str, rows: list[dict[str, Any]]) -> None:
+    columns = ("id", "swath", "index", "azimuth_time", "anx_time_s")
+    print_table(
+        title,
+        (*columns, "footprint (longitude, latitude)"),
+        [[*(row[column] for column in columns), _extent(row["footprint"])] for row in rows],
+    )
+
+
+def _extent(footprint: dict[str, Any]) -> str:
+    """Write the box about a footprint; over the antimeridian west is greater than east."""
+    from shapely.geometry import shape
+
+    from geobservatory.globe import bounding_box
+
+    area = shape(footprint)
+    if area.is_empty:
+        return "nothing valid"
+    west, south, east, north = bounding_box(area)
+    return f"{west:.2f} to {east:.2f}, {south:.2f} to {north:.2f}"
+
+
+def _write_geojson(path: Path, placed: list[Any]) -> None:
+    """Write footprints as a FeatureCollection, whole or not at all."""
+    import json
+
+    from geobservatory.errors import InputError
+    from geobservatory.files import written_whole
+
+    features = []
+    for one in placed:
+        properties = _burst(one)
+        geometry = properties.pop("footprint")
+        features.append({"type": "Feature", "properties": properties, "geometry": geometry})
+    try:
+        with written_whole(path) as beside:
+            beside.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _print_check(product: Any, as_json: bool) -> None:

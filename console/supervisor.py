@@ -23,6 +23,7 @@ import psutil
 from console.processes import end_process_group
 from console.services import Service
 from geobservatory.errors import ConfigurationError, GeobservatoryError
+from geobservatory.files import written_whole
 
 _LONGEST_PAUSE_S = 30.0
 _CALM_S = 60.0
@@ -160,7 +161,8 @@ class Supervisor:
                 for watched in self._watched
             ],
         }
-        write_whole(self._folder / "state.json", json.dumps(state, indent=2))
+        with written_whole(self._folder / "state.json") as beside:
+            beside.write_text(json.dumps(state, indent=2))
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
@@ -212,16 +214,6 @@ def ask_to_stop(folder: Path, limit_s: float) -> bool:
             raise GeobservatoryError(f"process {state['pid']} does not stop")
         time.sleep(0.2)
     return True
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old one or the new one, never half."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def _identity(pid: int | None) -> dict[str, Any]:

@@ -190,7 +190,7 @@ def read_annotation(content: bytes, file: str) -> Annotation:
 def _positive(node: Element, path: str) -> float:
     value = node.number(path)
     if value <= 0:
-        raise node._fault(path, f"{value} is not above zero")
+        raise node.fault(path, f"{value} is not above zero")
     return value
 
 

@@ -4,9 +4,6 @@ What is missing or damaged is listed in `problems`; what is asked for and not th
 """
 
 import re
-import zipfile
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +11,13 @@ from pathlib import Path
 from geobservatory.errors import InputError
 from geobservatory.sentinel1.annotation import Annotation, read_annotation
 from geobservatory.sentinel1.names import ProductName, parse_name
+from geobservatory.sentinel1.storage import DAMAGE, Storage, open_storage
 from geobservatory.sentinel1.xml import MAX_BYTES, Element, parse
 
 _ANNOTATION = re.compile(
     r"annotation/s1[a-d]-(?P<swath>iw[1-3]|ew[1-5]|s[1-6]|wv[12])-slc-(?P<pol>[hv]{2})-.*\.xml"
 )
+_VERSION = re.compile(r"0*(\d{1,4})\.(\d{1,4}).*")
 Channel = tuple[str, str]
 
 
@@ -30,15 +29,19 @@ class SafeProduct:
     ----------
     path
         The folder or zip.
-    members
-        Name inside the product (``annotation/…``) to size in bytes.
+    storage
+        Its files.
     """
 
     path: Path
     name: ProductName
-    members: dict[str, int]
-    _read: Callable[[str], bytes] = field(repr=False)
+    storage: Storage = field(repr=False)
     _cache: dict[Channel, Annotation] = field(default_factory=dict, repr=False)
+
+    @property
+    def members(self) -> dict[str, int]:
+        """Name inside the product (``annotation/…``) to size in bytes."""
+        return self.storage.members
 
     @cached_property
     def channels(self) -> dict[Channel, str]:
@@ -93,6 +96,16 @@ class SafeProduct:
                     return node.attribute("version")
         return None
 
+    @property
+    def lacks_elevation_pattern_phase(self) -> bool:
+        """Whether the processor was older than IPF 2.43 (March 2015).
+
+        Until then it left the phase of the elevation antenna pattern in the image: with a newer
+        one it makes an interferogram whose phase varies with range, in each swath its own way.
+        """
+        version = _VERSION.fullmatch(self.ipf_version or "")
+        return version is not None and (int(version[1]), int(version[2])) < (2, 43)
+
     def annotation(self, swath: str, polarisation: str) -> Annotation:
         """Read (once) the annotation of a swath in a polarisation.
 
@@ -101,15 +114,26 @@ class SafeProduct:
         InputError
             If it is not in the product, or damaged.
         """
+        member = self.annotation_member(swath, polarisation)
+        channel = (swath.upper(), polarisation.upper())
+        if channel not in self._cache:
+            content = self.read(member)
+            self._cache[channel] = read_annotation(content, f"{self.path}/{member}")
+        return self._cache[channel]
+
+    def annotation_member(self, swath: str, polarisation: str) -> str:
+        """Name the annotation of a swath in a polarisation.
+
+        Raises
+        ------
+        InputError
+            If it is not in the product; the message says what is.
+        """
         channel = (swath.upper(), polarisation.upper())
         if channel not in self.channels:
             have = ", ".join(f"{one} {other}" for one, other in self.channels) or "none"
             raise InputError(f"{self.path}: no annotation of {' '.join(channel)}; it has {have}")
-        if channel not in self._cache:
-            member = self.channels[channel]
-            content = self.read(member)
-            self._cache[channel] = read_annotation(content, f"{self.path}/{member}")
-        return self._cache[channel]
+        return self.channels[channel]
 
     def any_annotation(self, swath: str) -> Annotation:
         """Read the annotation of a swath in whichever polarisation comes first.
@@ -131,14 +155,15 @@ class SafeProduct:
         """
         if member not in self.members:
             raise InputError(f"{self.path}: {member} is missing")
-        if self.members[member] > MAX_BYTES:
-            raise InputError(
-                f"{self.path}/{member}: {self.members[member]} bytes are no annotation"
-            )
         try:
-            return self._read(member)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            with self.storage.open(member) as file:
+                # The declared size may lie; what is read may not.
+                content = file.read(MAX_BYTES + 1)
+        except DAMAGE as error:
             raise InputError(f"{self.path}/{member}: damaged ({error}); fetch it again") from error
+        if len(content) > MAX_BYTES:
+            raise InputError(f"{self.path}/{member}: more than {MAX_BYTES} bytes; no annotation")
+        return content
 
     @cached_property
     def _manifest(self) -> Element:
@@ -153,49 +178,10 @@ def open_product(path: Path) -> SafeProduct:
     InputError
         If it is neither, is a zip cut short, or is not an SLC of Sentinel-1.
     """
-    if path.is_dir():
-        product = _open_folder(path)
-    elif path.is_file():
-        product = _open_zip(path)
-    else:
-        raise InputError(f"{path}: no such file or folder")
+    storage = open_storage(path)
+    product = SafeProduct(path, parse_name(storage.name), storage)
     if product.name.kind != "SLC":
         raise InputError(f"{path}: a {product.name.kind} product; interferometry needs an SLC")
     if not product.channels:
         raise InputError(f"{path}: holds no annotation of a swath")
     return product
-
-
-def _open_folder(path: Path) -> SafeProduct:
-    members = {
-        str(file.relative_to(path).as_posix()): file.stat().st_size
-        for file in path.rglob("*")
-        if file.is_file()
-    }
-    return SafeProduct(
-        path, parse_name(path.resolve().name), members, lambda member: (path / member).read_bytes()
-    )
-
-
-def _open_zip(path: Path) -> SafeProduct:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = {entry.filename: entry.file_size for entry in archive.infolist()}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise InputError(f"{path}: not a whole zip ({error}); fetch it again") from error
-    roots = {name.split("/")[0] for name in entries if ".SAFE/" in name}
-    if len(roots) != 1:
-        raise InputError(f"{path}: holds {len(roots)} SAFE products; one is needed")
-    root = roots.pop()
-
-    def read(member: str) -> bytes:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{root}/{member}") as file:
-            # The declared size may lie; what is read may not.
-            return file.read(MAX_BYTES + 1)
-
-    members = {
-        name.removeprefix(f"{root}/"): size
-        for name, size in entries.items()
-        if name.startswith(f"{root}/") and not name.endswith("/")
-    }
-    return SafeProduct(path, parse_name(root), members, read)

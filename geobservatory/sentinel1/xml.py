@@ -62,14 +62,14 @@ class Element:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise self._fault(path, f"{text[:40]!r} is not a finite number")
+            raise self.fault(path, f"{text[:40]!r} is not a finite number")
         return value
 
     def integer(self, path: str = ".") -> int:
         """Read a whole number that fits 63 bits."""
         text = self.text(path)
         if not re.fullmatch(r"[+-]?\d{1,18}", text):
-            raise self._fault(path, f"{text[:40]!r} is not a whole number")
+            raise self.fault(path, f"{text[:40]!r} is not a whole number")
         return int(text)
 
     def numbers(self, path: str = ".") -> np.ndarray:
@@ -78,9 +78,9 @@ class Element:
         try:
             values = np.array(text.split(), dtype=np.float64)
         except ValueError as error:
-            raise self._fault(path, f"not a list of numbers: {error}") from error
+            raise self.fault(path, f"not a list of numbers: {error}") from error
         if not np.isfinite(values).all():
-            raise self._fault(path, "holds a number that is not finite")
+            raise self.fault(path, "holds a number that is not finite")
         return values
 
     def time(self, path: str = ".") -> np.datetime64:
@@ -92,10 +92,11 @@ class Element:
                 raise ValueError
             whole = np.datetime64(match[1], "ns")
         except ValueError:
-            raise self._fault(path, f"{text[:40]!r} is not a time") from None
+            raise self.fault(path, f"{text[:40]!r} is not a time") from None
         return whole + np.timedelta64(int((match[2] or "0").ljust(9, "0")), "ns")
 
-    def _fault(self, path: str, reason: str) -> InputError:
+    def fault(self, path: str, reason: str) -> InputError:
+        """Make the error that names this file, and the element on a path below."""
         return InputError(f"{self._file}: {self._where()}/{path}: {reason}")
 
     def _where(self) -> str:
