@@ -1,0 +1,64 @@
+"""From a scenario to products, orbit files, DEM and truth in a folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from geobservatory.sandbox.plan import Plan, Size, make_plan
+from geobservatory.sandbox.product import Progress, channels, write_product
+from geobservatory.sandbox.scenario import Pass, Scenario
+from geobservatory.sandbox.truth import write_dem, write_orbit, write_truth
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What was written for a pass.
+
+    Attributes
+    ----------
+    products
+        A zip for each date, in order of time.
+    orbits
+        Precise orbit files of the same dates.
+    dem
+        Heights above the ellipsoid under the pass, a GeoTIFF.
+    truth
+        Folder of what is true of the pass: see `docs/sandbox.md`.
+    """
+
+    products: list[Path]
+    orbits: list[Path]
+    dem: Path
+    truth: Path
+
+
+def simulate(
+    scenario: Scenario, passing: Pass, size: Size, folder: Path, progress: Progress
+) -> Simulated:
+    """Simulate all dates of a pass.
+
+    What is there already, of the same scenario and size, stays: an interrupted simulation goes on
+    with the date it was at. The same scenario gives the same files, byte for byte.
+
+    Parameters
+    ----------
+    progress
+        Called with numbers of lines, in all those of `total_lines`.
+
+    Raises
+    ------
+    InputError
+        If the pass cannot see the event.
+    OSError
+        If the folder cannot be written.
+    """
+    plan = make_plan(scenario, passing, size)
+    folder.mkdir(parents=True, exist_ok=True)
+    dem = write_dem(plan, folder)
+    orbits = [write_orbit(plan, shot, folder) for shot in plan.shots]
+    products = [write_product(plan, shot, folder, progress) for shot in plan.shots]
+    return Simulated(products, orbits, dem, write_truth(plan, folder))
+
+
+def total_lines(plan: Plan) -> int:
+    """Count the lines of all dates of a pass, for a progress bar."""
+    return sum(one.lines for shot in plan.shots for one in channels(plan, shot))
