@@ -20,7 +20,7 @@ LEVEL_DN = 150.0
 _CROSS_DB = -7.0
 _STRIP = 512
 # Rows of scatterers by which a burst's lines may be off where they are thought to be.
-_SLACK = 6
+_SLACK = 3
 
 
 @dataclass(frozen=True)

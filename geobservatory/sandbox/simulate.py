@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from geobservatory.sandbox.plan import Plan, Size, make_plan
+from geobservatory.sandbox.alerts import write_conversation
+from geobservatory.sandbox.plan import Plan
 from geobservatory.sandbox.product import Progress, channels, write_product
-from geobservatory.sandbox.scenario import Pass, Scenario
 from geobservatory.sandbox.truth import write_dem, write_orbit, write_truth
 
 
@@ -31,10 +31,8 @@ class Simulated:
     truth: Path
 
 
-def simulate(
-    scenario: Scenario, passing: Pass, size: Size, folder: Path, progress: Progress
-) -> Simulated:
-    """Simulate all dates of a pass.
+def simulate(plan: Plan, folder: Path, progress: Progress) -> Simulated:
+    """Simulate all dates of a pass, as `make_plan` planned it.
 
     What is there already, of the same scenario and size, stays: an interrupted simulation goes on
     with the date it was at. The same scenario gives the same files, byte for byte.
@@ -46,13 +44,11 @@ def simulate(
 
     Raises
     ------
-    InputError
-        If the pass cannot see the event.
     OSError
         If the folder cannot be written.
     """
-    plan = make_plan(scenario, passing, size)
     folder.mkdir(parents=True, exist_ok=True)
+    write_conversation(plan.scenario, folder)
     dem = write_dem(plan, folder)
     orbits = [write_orbit(plan, shot, folder) for shot in plan.shots]
     products = [write_product(plan, shot, folder, progress) for shot in plan.shots]

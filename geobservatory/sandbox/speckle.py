@@ -202,6 +202,44 @@ def _echo(  # type: ignore[no-untyped-def]
     )
 
 
+@numba.njit(cache=True, fastmath={"contract", "nsz", "reassoc"})
+def _add_noise(  # type: ignore[no-untyped-def]
+    re, im, first_line, doppler, along, across, seed, stream, level
+) -> None:
+    """Add white noise that has passed through the same filters as the echoes."""
+    lines, samples = re.shape
+    white_re, white_im = np.empty((2, samples), np.float32)
+    red_re, red_im = np.empty((2, samples), np.float32)
+    cos, sin, step_cos, step_sin = np.empty((4, samples), np.float32)
+    for row in range(-HALF, lines + HALF):
+        for col in range(samples):
+            n_re, n_im = _normal(_hash(seed, stream, row + first_line, col))
+            white_re[col], white_im[col] = level * n_re, level * n_im
+        red_re[:], red_im[:] = 0, 0
+        for k in range(2 * HALF):
+            shift = k - HALF + 1
+            low, high = max(-shift, 0), min(samples - shift, samples)
+            for col in range(low, high):
+                red_re[col + shift] += across[k] * white_re[col]
+                red_im[col + shift] += across[k] * white_im[col]
+        eta = (row + first_line) * LINE_S
+        for col in range(samples):
+            frequency = doppler[0, col] + doppler[1, col] * (eta - doppler[2, col])
+            turn = 2 * math.pi * frequency * LINE_S
+            step_cos[col], step_sin[col] = math.cos(turn), math.sin(turn)
+            cos[col], sin[col] = math.cos(turn * (1 - HALF)), math.sin(turn * (1 - HALF))
+        for k in range(2 * HALF):
+            target = row + k - HALF + 1
+            if 0 <= target < lines:
+                for col in range(samples):
+                    re[target, col] += along[k] * (red_re[col] * cos[col] - red_im[col] * sin[col])
+                    im[target, col] += along[k] * (red_re[col] * sin[col] + red_im[col] * cos[col])
+            for col in range(samples):
+                turned = cos[col] * step_cos[col] - sin[col] * step_sin[col]
+                sin[col] = cos[col] * step_sin[col] + sin[col] * step_cos[col]
+                cos[col] = turned
+
+
 @numba.njit(parallel=True, cache=True, fastmath={"contract", "nsz", "reassoc"})
 def draw(  # type: ignore[no-untyped-def]
     re, im, first_line, orbit, burst_start, near_m, doppler, filters, lattice, world,
@@ -284,13 +322,6 @@ def draw(  # type: ignore[no-untyped-def]
                     amp_re * cos - amp_im * sin, amp_re * sin + amp_im * cos,
                     frequency * LINE_S, along, across,
                 )  # fmt: skip
-        # Thermal noise passes through the same filters, whether there is ground or none.
-        for row in range(-HALF, stop - top + HALF):
-            eta = (row + offset) * LINE_S
-            for col in range(HALF, samples - HALF):
-                n_re, n_im = _normal(_hash(seed, noise_stream, row + offset, col))
-                frequency = doppler[0, col] + doppler[1, col] * (eta - doppler[2, col])
-                _add(
-                    re_block, im_block, float(row), float(col), noise * n_re, noise * n_im,
-                    frequency * LINE_S, along, across,
-                )  # fmt: skip
+        _add_noise(
+            re_block, im_block, offset, doppler, along[0], across[0], seed, noise_stream, noise
+        )

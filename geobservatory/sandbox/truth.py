@@ -1,6 +1,7 @@
 """What is true of a simulated pass, in map and in radar geometry; its DEM and orbit files."""
 
 import json
+import warnings
 from itertools import combinations
 from pathlib import Path
 
@@ -191,11 +192,14 @@ def _write_map(plan: Plan, path: Path, bands: dict[str, NDArray], crs: str = "EP
 
 def _write(path: Path, bands: dict[str, NDArray], tags: dict[str, str], **profile: object) -> None:
     rows, cols = next(iter(bands.values())).shape
-    with written_whole(path) as beside, rasterio.open(
-        beside, "w", driver="GTiff", height=rows, width=cols, count=len(bands),
-        dtype="float32", nodata=np.nan, compress="deflate", predictor=3, **profile,
-    ) as tiff:  # fmt: skip
-        for index, (name, values) in enumerate(bands.items(), start=1):
-            tiff.write(values.astype(np.float32), index)
-            tiff.set_band_description(index, name)
-        tiff.update_tags(**tags)
+    with written_whole(path) as beside, warnings.catch_warnings():
+        # Radar geometry has no geotransform.
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(
+            beside, "w", driver="GTiff", height=rows, width=cols, count=len(bands),
+            dtype="float32", nodata=np.nan, compress="deflate", predictor=3, **profile,
+        ) as tiff:  # fmt: skip
+            for index, (name, values) in enumerate(bands.items(), start=1):
+                tiff.write(values.astype(np.float32), index)
+                tiff.set_band_description(index, name)
+            tiff.update_tags(**tags)

@@ -100,6 +100,9 @@ class Dem(_Section):
     datum: Literal["ellipsoid", "EGM96", "EGM2008"] | None = Field(
         default=None, description="What local heights refer to, where the files do not say"
     )
+    address: Url = Field(
+        default="https://copernicus-dem-30m.s3.amazonaws.com", description="Tiles of glo30"
+    )
 
 
 class Orbits(_Section):
@@ -107,6 +110,16 @@ class Orbits(_Section):
 
     folder: Path | None = Field(default=None, description="Where they are; <data_dir>/orbits")
     fetch: bool = Field(default=True, description="Fetch what the folder lacks")
+    address: Url = Field(
+        default="https://s1-orbits.s3.amazonaws.com", description="Archive they are fetched from"
+    )
+
+
+class Feeds(_Section):
+    """Where earthquakes are heard of."""
+
+    emsc_websocket: Url = "wss://www.seismicportal.eu/standing_order/websocket"
+    emsc_fdsn: Url = "https://www.seismicportal.eu/fdsnws/event/1/query"
 
 
 class Notification(_Section):
@@ -148,6 +161,7 @@ class Settings(BaseSettings):
     engine: Engine = Engine()
     dem: Dem = Dem()
     orbits: Orbits = Orbits()
+    feeds: Feeds = Feeds()
     notification: Notification = Notification()
     services: Services = Services()
 

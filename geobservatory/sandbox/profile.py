@@ -1,0 +1,45 @@
+"""A configuration that points every address of the system at the sandbox's servers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from geobservatory.files import written_whole
+
+# The one account that every server of the sandbox knows; no secret.
+_ACCOUNT = 'user = "sandbox"\npassword = "sandbox"\n'
+_HUBS = {"cdse": "cdse", "rolling": "dhus", "archive": "dhus", "asf": "asf"}
+
+
+def write_profile(addresses: Mapping[str, str], data_dir: Path, path: Path) -> Path:
+    """Write a ``geobs.toml``.
+
+    Parameters
+    ----------
+    addresses
+        Of the servers, by name, as `serve` gives them.
+    data_dir
+        Where a system with this configuration keeps what is its own.
+    """
+    lines = [
+        "# Every address of the system, pointed at `geobs sandbox serve`.",
+        f'data_dir = "{data_dir}"',
+    ]
+    if "orbits" in addresses:
+        lines += ["", "[orbits]", f'address = "{addresses["orbits"]}"']
+    if "dem" in addresses:
+        lines += ["", "[dem]", 'source = "glo30"', f'address = "{addresses["dem"]}"']
+    if "emsc" in addresses:
+        emsc = addresses["emsc"]
+        lines += [
+            "",
+            "[feeds]",
+            f'emsc_websocket = "{emsc.replace("http", "ws", 1)}/standing_order/websocket"',
+            f'emsc_fdsn = "{emsc}/fdsnws/event/1/query"',
+        ]
+    for name, kind in _HUBS.items():
+        if name in addresses:
+            hub = f'name = "{name}"\nkind = "{kind}"\naddress = "{addresses[name]}"\n{_ACCOUNT}'
+            lines += ["", "[[hubs]]", hub.rstrip()]
+    with written_whole(path) as beside:
+        beside.write_text("\n".join(lines) + "\n")
+    return path
