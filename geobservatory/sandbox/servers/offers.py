@@ -20,15 +20,25 @@ class OfferPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    share: float = Field(1.0, ge=0, le=1, description="part of all products that it ever gets")
-    delay_s: float = Field(0.0, ge=0, description="from publication until its listing has it")
-    spread_s: float = Field(0.0, ge=0, description="more delay, between 0 and this, by product")
-    window_days: float | None = Field(None, gt=0, description="days after sensing until it goes")
-    offline_after_days: float | None = Field(
-        None, ge=0, description="days after sensing until it is in the long-term archive only"
+    share: float = Field(
+        default=1.0, ge=0, le=1, description="part of all products that it ever gets"
     )
-    retrieval_s: float = Field(3600.0, ge=0, description="from a request until it is back online")
-    kept_s: float = Field(259_200.0, ge=0, description="how long it then stays online")
+    delay_s: float = Field(
+        default=0.0, ge=0, description="from publication until its listing has it"
+    )
+    spread_s: float = Field(
+        default=0.0, ge=0, description="more delay, between 0 and this, by product"
+    )
+    window_days: float | None = Field(
+        default=None, gt=0, description="days after sensing until it goes"
+    )
+    offline_after_days: float | None = Field(
+        default=None, ge=0, description="days after sensing until it is in the long-term archive"
+    )
+    retrieval_s: float = Field(
+        default=3600.0, ge=0, description="from a request until it is back online"
+    )
+    kept_s: float = Field(default=259_200.0, ge=0, description="how long it then stays online")
 
 
 @dataclass(frozen=True)

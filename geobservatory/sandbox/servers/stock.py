@@ -1,10 +1,9 @@
 """The products there are: SAFE zips in a folder, and what their manifests say of them."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -130,7 +129,9 @@ def _relative_orbit(product: SafeProduct, path: Path) -> int:
 def _corners(manifest: Element, path: Path) -> tuple[tuple[float, float], ...]:
     text = manifest.text(".//{*}footPrint/{*}coordinates")
     try:
-        corners = [(float(lat), float(lon)) for lat, lon in (pair.split(",") for pair in text.split())]
+        corners = [
+            (float(lat), float(lon)) for lat, lon in (pair.split(",") for pair in text.split())
+        ]
     except ValueError as error:
         raise InputError(f"{path}: the footprint {text[:60]!r} is no list of lat,lon") from error
     if len(corners) > 1 and corners[0] == corners[-1]:
@@ -140,12 +141,13 @@ def _corners(manifest: Element, path: Path) -> tuple[tuple[float, float], ...]:
     return tuple(corners)
 
 
-def _footprint(corners: Iterable[tuple[float, float]]) -> Polygon | MultiPolygon:
+def _footprint(corners: tuple[tuple[float, float], ...]) -> Polygon | MultiPolygon:
     """Close the ring; where it passes the antimeridian, in two parts."""
-    (first_lat, first_lon), *others = corners
-    ring = [(first_lon, first_lat)]
-    ring += [(first_lon + (lon - first_lon + 180) % 360 - 180, lat) for lat, lon in others]
-    return within_180(Polygon(ring))
+    first = corners[0][1]
+    ring = [(lon + 360 * round((first - lon) / 360), lat) for lat, lon in corners]
+    area = Polygon(ring)
+    west, _, east, _ = area.bounds
+    return area if west >= -180 and east <= 180 else within_180(area)
 
 
 # What hubs repeat from the manifest where it is there; the SAFE names of the elements.
@@ -175,7 +177,7 @@ def _facts(manifest: Element) -> dict[str, str]:
     return facts
 
 
-@lru_cache(maxsize=None)
+@cache
 def _md5(path: Path, size: int, changed_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
