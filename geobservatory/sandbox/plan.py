@@ -112,8 +112,10 @@ class Plan:
 
     def track(self, shot: Shot) -> tuple[Track, np.datetime64]:
         """FlightPath of a shot as the geometry takes it, and the epoch its times count from."""
-        orbit = shot.path.orbit(*self.span(shot), source="exact")
-        return make_track(orbit, *self.span(shot), margin_s=60), orbit.epoch
+        start, stop = self.span(shot)
+        minute = np.timedelta64(60, "s")
+        orbit = shot.path.orbit(start - minute, stop + minute, source="exact")
+        return make_track(orbit, start, stop, margin_s=30), orbit.epoch
 
     def span(self, shot: Shot) -> tuple[np.datetime64, np.datetime64]:
         """From before the first to after the last line of all swaths."""

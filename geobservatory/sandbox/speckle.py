@@ -292,13 +292,15 @@ def draw(  # type: ignore[no-untyped-def]
             guess = burst_start + (row - lines_to_rows) * LINE_S
             for col in range(first_col, first_col + columns):
                 bits = _hash(seed, 0, row, col)
-                u = (row + float(bits & np.uint64(0xFFFF)) / 65536.0 - first_row) / ROW_STEP
-                v = float((bits >> np.uint64(16)) & np.uint64(0xFFFF)) / 65536.0
-                v = (col + v - first_col) / COL_STEP
+                # Within half a cell, so that no sample has many more of them than another.
+                down = float(bits & np.uint64(0xFFFF)) / 131072.0
+                aside = float((bits >> np.uint64(16)) & np.uint64(0xFFFF)) / 131072.0
+                u = (row - first_row + down) / ROW_STEP
+                v = (col - first_col + aside) / COL_STEP
+                lat, lon = _on_lattice(lat_grid, u, v), _on_lattice(lon_grid, u, v)
                 time, distance, delay, size, coherence = _echo(
-                    _on_lattice(lat_grid, u, v), _on_lattice(lon_grid, u, v),
-                    world, delay_layer, after_event, orbit, guess,
-                )  # fmt: skip
+                    lat, lon, world, delay_layer, after_event, orbit, guess
+                )
                 if time != time:
                     continue
                 guess = time

@@ -46,5 +46,7 @@ def text(value: Any) -> str:
     if isinstance(value, np.datetime64):
         return str(value.astype("datetime64[us]"))
     if isinstance(value, float | np.floating):
+        if not np.isfinite(value):
+            raise ValueError(f"{value} has no place in an annotation")
         return f"{value:.15e}"
     return str(value)
