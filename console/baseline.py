@@ -16,6 +16,9 @@ def register(app: typer.Typer) -> None:
 def baseline(
     reference: Annotated[Path, typer.Argument(help="SAFE folder or zip of the reference.")],
     secondary: Annotated[Path, typer.Argument(help="SAFE folder or zip of the secondary.")],
+    orbits: Annotated[
+        Path | None, typer.Option("--orbits", help="Folder of orbit files; else the products' own.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print perpendicular, parallel and temporal baseline, at mid-range of each swath.
@@ -25,32 +28,35 @@ def baseline(
     Example: geobs baseline S1A_….SAFE.zip S1A_….SAFE.zip
     """
     from geobservatory.insar.baseline import baselines
+    from geobservatory.sentinel1.orbit_files import choose_orbit
     from geobservatory.sentinel1.safe import open_product
 
     products = open_product(reference), open_product(secondary)
-    found = baselines(*products)
+    one, other = (choose_orbit(product, orbits) for product in products)
+    found = baselines(*products, (one.orbit, other.orbit))
     swaths = [
-        _row([one for one in found if one.burst.swath == swath])
-        for swath in sorted({one.burst.swath for one in found})
+        _row([burst for burst in found if burst.burst.swath == swath])
+        for swath in sorted({burst.burst.swath for burst in found})
     ]
     if as_json:
         print_json(swaths)
         return
-    least = min(one["perpendicular_least_m"] for one in swaths)
-    greatest = max(one["perpendicular_greatest_m"] for one in swaths)
+    least = min(row["perpendicular_least_m"] for row in swaths)
+    greatest = max(row["perpendicular_greatest_m"] for row in swaths)
     print_table(
-        f"Perpendicular baseline {least:.1f} to {greatest:.1f} m over the scene",
+        f"Perpendicular baseline {least:.1f} to {greatest:.1f} m over the scene "
+        f"(orbits: {one.orbit.source}, {other.orbit.source})",
         ("swath", "burst", "perpendicular (m)", "parallel (m)", "days", "spread (m)"),
         [
             (
-                one["swath"],
-                one["burst"],
-                f"{one['perpendicular_m']:.2f}",
-                f"{one['parallel_m']:.2f}",
-                f"{one['temporal_days']:.3f}",
-                f"{one['perpendicular_least_m']:.2f} to {one['perpendicular_greatest_m']:.2f}",
+                row["swath"],
+                row["burst"],
+                f"{row['perpendicular_m']:.2f}",
+                f"{row['parallel_m']:.2f}",
+                f"{row['temporal_days']:.3f}",
+                f"{row['perpendicular_least_m']:.2f} to {row['perpendicular_greatest_m']:.2f}",
             )
-            for one in swaths
+            for row in swaths
         ],
     )
 

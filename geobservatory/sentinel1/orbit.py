@@ -5,6 +5,7 @@ where the cubic Hermite polynomial through position and velocity errs by 4 mm (t
 """
 
 import gzip
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geobservatory.errors import InputError
+from geobservatory.sentinel1.storage import DAMAGE
 from geobservatory.sentinel1.xml import MAX_BYTES, Element, parse
 
 ORDER = 8
@@ -144,7 +146,7 @@ class Orbit:
 
 
 def read_eof(path: Path) -> Orbit:
-    """Read an orbit file (EOF; POEORB or RESORB, plain or gzipped).
+    """Read an orbit file (EOF; POEORB or RESORB, plain, gzipped or the one file of a zip).
 
     Raises
     ------
@@ -156,7 +158,10 @@ def read_eof(path: Path) -> Orbit:
         if content[:2] == b"\x1f\x8b":
             with gzip.open(path) as file:
                 content = file.read(MAX_BYTES + 1)
-    except (OSError, EOFError) as error:
+        elif content[:2] == b"PK":
+            with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as packed:
+                content = packed.read(MAX_BYTES + 1)
+    except (*DAMAGE, IndexError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     # Blank lines before the declaration have broken other readers.
     root = parse(content.strip(), str(path))
