@@ -130,6 +130,7 @@ def serve(
     found = find_scenario(scenario)
     folder = folder or load_settings().data_dir / "sandbox" / f"{found.name}-{size}"
     _simulate(found, size, None, folder)
+    _write_tiles(found, size, folder / "dem")
     start = found.event.time - timedelta(minutes=1)
     world = usual_world(folder, start, speed)
     if faults is not None:
@@ -162,6 +163,15 @@ def _simulate(scenario: Any, size: str, names: list[str] | None, folder: Path) -
             return [simulate_pass(plan, folder, advance) for plan in plans]
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def _write_tiles(scenario: Any, size: str, folder: Path) -> None:
+    """Write the GLO-30 tiles under all passes of a scenario."""
+    from geobservatory.sandbox.plan import Size, make_plan
+    from geobservatory.sandbox.tiles import write_tiles
+
+    for one in scenario.passes:
+        write_tiles(make_plan(scenario, one, Size(size)), folder)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from geobservatory.insar import geoid_grids
 from geobservatory.insar.dem_files import make_dem
 from geobservatory.insar.dem_lattice import Lattice
 from geobservatory.insar.dem_voids import WIDEST_VOID, fill_voids
-from geobservatory.insar.geoid_grids import load_geoid
+from geobservatory.insar.geoid_grids import GRIDS_ADDRESS, load_geoid
 
 BOX = (10.2, 44.3, 10.8, 44.7)
 STEP = 1 / 120
@@ -364,5 +364,5 @@ def test_real_heights_are_raised_by_the_geoid(shared_data: Path, tmp_path: Path)
     raw = make_dem(path, box, "ellipsoid", tmp_path)
     raised = above.heights - raw.heights
     assert 40 < raised.min() and raised.max() < 51 and "egm96_15" in above.source
-    expected = load_geoid("EGM96", tmp_path, "", print).undulation(31.7, -8.2)
+    expected = load_geoid("EGM96", tmp_path, GRIDS_ADDRESS, print).undulation(31.7, -8.2)
     assert above.sample(31.7, -8.2) - raw.sample(31.7, -8.2) == pytest.approx(expected, abs=1e-3)

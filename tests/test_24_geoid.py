@@ -11,7 +11,7 @@ from geobservatory.errors import InputError, TransientError
 from geobservatory.fetch import folder_name
 from geobservatory.insar import geoid_grids
 from geobservatory.insar.geoid import Geoid, read_geoid
-from geobservatory.insar.geoid_grids import load_geoid
+from geobservatory.insar.geoid_grids import GRIDS_ADDRESS, load_geoid
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def egm96(tmp_path_factory: pytest.TempPathFactory) -> Geoid:
     pytest.importorskip("dem_stitcher", reason="the EGM96 grid comes with dem-stitcher")
-    return load_geoid("EGM96", tmp_path_factory.mktemp("none"), "", print)
+    return load_geoid("EGM96", tmp_path_factory.mktemp("none"), GRIDS_ADDRESS, print)
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_what_is_no_grid_is_refused(tmp_path: Path, content: bytes, message: str
 def test_a_grid_in_proj_s_folder_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(geoid_grids, "get_user_data_dir", lambda: str(tmp_path / "proj"))
     written(tmp_path / "proj/egm08_25.gtx", geoid_grid())
-    found = load_geoid("EGM2008", tmp_path / "cache", "http://127.0.0.1:9", print)
+    found = load_geoid("EGM2008", tmp_path / "cache", GRIDS_ADDRESS, print)
     assert found.model == "EGM2008" and found.source == "egm08_25.gtx"
     with pytest.raises(InputError, match="EGM84 is no known geoid"):
-        load_geoid("EGM84", tmp_path, "", print)
+        load_geoid("EGM84", tmp_path, GRIDS_ADDRESS, print)
 
 
 def test_a_grid_is_fetched_once_and_checked(tmp_path: Path, nowhere: None) -> None:

@@ -33,7 +33,8 @@ def load_geoid(model: str, cache: Path, address: str, wait: Wait) -> Geoid:
     cache
         Folder for what is fetched.
     address
-        Base address of the grids and of their list, `files.geojson`.
+        Base address of the grids and of their list, `files.geojson`; where it is not PROJ's own,
+        grids of this machine are not looked at.
     wait
         Waits so many seconds between attempts.
 
@@ -46,7 +47,8 @@ def load_geoid(model: str, cache: Path, address: str, wait: Wait) -> Geoid:
     """
     if model not in _NAMES:
         raise InputError(f"{model} is no known geoid; there are {' and '.join(_NAMES)}")
-    for folder in _folders():
+    # Who names a server of their own means its grids, not those of this machine.
+    for folder in _folders() if address == GRIDS_ADDRESS else []:
         for name in _NAMES[model]:
             if (folder / name).is_file():
                 return read_geoid(folder / name, model)

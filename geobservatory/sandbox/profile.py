@@ -28,6 +28,7 @@ def write_profile(addresses: Mapping[str, str], data_dir: Path, path: Path) -> P
         lines += ["", "[orbits]", f'address = "{addresses["orbits"]}"']
     if "dem" in addresses:
         lines += ["", "[dem]", 'source = "glo30"', f'address = "{addresses["dem"]}"']
+        lines += [f'grids_address = "{addresses["dem"]}"']
     if "emsc" in addresses:
         emsc = addresses["emsc"]
         lines += [

@@ -73,7 +73,9 @@ class Ground(_Part):
     seed: int = 1
     base_m: float = Field(default=500.0, description="Mean height above the ellipsoid")
     relief_m: float = Field(default=400.0, ge=0, description="Standard deviation of heights")
-    sea_m: float | None = Field(default=None, description="Everything below is sea at this height")
+    sea_m: float | None = Field(
+        default=None, description="Sea stands at this height above the geoid"
+    )
     coherence: _Share = Field(default=0.8, description="Where little grows, over a repeat cycle")
     vegetation: _Share = Field(default=0.2, description="Share of land that hardly stays coherent")
     brightness_db: float = Field(default=2.0, ge=0, description="Standard deviation of brightness")

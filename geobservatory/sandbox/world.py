@@ -12,6 +12,7 @@ from scipy.ndimage import map_coordinates
 from scipy.special import expit, ndtri
 
 from geobservatory.events.okada import displacement
+from geobservatory.sandbox.geoid import undulation
 from geobservatory.sandbox.scenario import Acquisition, Scenario
 
 STEP = 1 / 1200
@@ -78,13 +79,7 @@ def make_world(
     ground, seed = scenario.ground, scenario.ground.seed
     layers = np.empty((rows, cols, DELAY + len(acquisitions)), np.float32)
 
-    hills = _noise(latitude, longitude, seed, power=3.4, longest=0.5)
-    height = ground.base_m + ground.relief_m * hills
-    sea = np.zeros(height.shape, bool)
-    if ground.sea_m is not None:
-        sea = height < ground.sea_m
-        height = np.maximum(height, ground.sea_m)
-    layers[..., HEIGHT] = height
+    layers[..., HEIGHT], sea = heights(scenario, latitude, longitude)
 
     lat, lon = np.meshgrid(np.radians(latitude), np.radians(longitude), indexing="ij")
     sources = [one.dislocation() for one in scenario.event.sources]
@@ -112,6 +107,22 @@ def make_world(
         ramp = (acquisition.ramp_m[0] * east_m + acquisition.ramp_m[1] * north_m) / 100e3
         layers[..., DELAY + k] = acquisition.atmosphere_m * turbulent + ramp
     return World(layers, float(west), float(south))
+
+
+def heights(
+    scenario: Scenario, latitude: NDArray[np.float64], longitude: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Heights above the ellipsoid, and what is sea, on the grid of latitudes and longitudes.
+
+    Degrees; (rows,) and (cols,) to (rows, cols).
+    """
+    ground = scenario.ground
+    hills = _noise(latitude, longitude, ground.seed, power=3.4, longest=0.5)
+    height = ground.base_m + ground.relief_m * hills
+    if ground.sea_m is None:
+        return height, np.zeros(height.shape, bool)
+    level = ground.sea_m + undulation(latitude[:, None], longitude[None, :])
+    return np.maximum(height, level), height < level
 
 
 def _noise(

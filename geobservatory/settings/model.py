@@ -103,6 +103,7 @@ class Dem(_Section):
     address: Url = Field(
         default="https://copernicus-dem-30m.s3.amazonaws.com", description="Tiles of glo30"
     )
+    grids_address: Url = Field(default="https://cdn.proj.org", description="Grids of geoids")
 
 
 class Orbits(_Section):

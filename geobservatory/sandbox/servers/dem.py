@@ -1,4 +1,8 @@
-"""Copernicus GLO-30 tiles, in a bucket as the public one keeps them, with its ``tileList.txt``."""
+"""Copernicus GLO-30 tiles, in a bucket as the public one keeps them, with its ``tileList.txt``.
+
+Beside them, as PROJ's network has it, the grid of the geoid that their heights refer to and the
+list that gives its checksum.
+"""
 
 import re
 from datetime import UTC, datetime
@@ -34,9 +38,12 @@ class DemHub(BucketHub[DemConfig]):
         super().__init__(config, clock, faults)
         paths = sorted(config.folder.rglob("*.tif"))
         self._tiles = {path.stem: path for path in paths if _NAME.fullmatch(path.stem)}
+        grids = ("us_nga_egm08_25.tif", "files.geojson")
+        self._grids = [path for name in grids for path in sorted(config.folder.rglob(name))[:1]]
 
     def objects(self, view: View) -> dict[str, Stored]:
         """List the tiles and the list of them."""
         names = "".join(f"{name}\n" for name in self._tiles)
         tiles = {f"{name}/{name}.tif": Stored(path, _SINCE) for name, path in self._tiles.items()}
-        return {**tiles, "tileList.txt": Stored(names.encode(), _SINCE)}
+        grids = {path.name: Stored(path, _SINCE) for path in self._grids}
+        return {**tiles, **grids, "tileList.txt": Stored(names.encode(), _SINCE)}
