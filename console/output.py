@@ -19,7 +19,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
@@ -27,6 +27,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     # Output that goes to a file or pipe is not squeezed into 80 columns.
     console = Console() if sys.stdout.isatty() else Console(width=160, color_system=None)
+    # Beside the table, not of it: a title may be longer than the table is wide.
+    if title:
+        console.print(Text(title))
     console.print(table)
 
 
