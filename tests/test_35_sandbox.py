@@ -57,7 +57,10 @@ def test_serve_points_the_whole_system_at_itself(folder: Path, tmp_path: Path) -
         "s._simulate = s._write_tiles = lambda *a: [];"
         "from console.main import main; main()"
     )
+    faults = tmp_path / "faults.json"
+    faults.write_text(json.dumps([{"name": "m", "hub": "asf", "fault": {"kind": "maintenance"}}]))
     arguments = ["sandbox", "serve", "--folder", str(folder), "--speed", "0"]
+    arguments += ["--faults", str(faults)]
     server = subprocess.Popen(
         [sys.executable, "-c", script, *arguments],
         stdout=subprocess.PIPE,
@@ -101,6 +104,8 @@ def _use(settings: object, folder: Path, tmp_path: Path) -> None:
         hub = hubs[name]
         api = SentinelAPI(hub.user, hub.password.get_secret_value(), hub.address)
         assert {one["title"] for one in api.query(platformname="Sentinel-1").values()} <= {early}
+    down = requests.get(f"{hubs['asf'].address}/services/search/param", timeout=10)
+    assert (down.status_code, down.headers["Content-Type"][:9]) == (200, "text/html")
     west, south = -8.45, 31.0
     dem = make_dem(
         settings.dem.source,  # type: ignore[attr-defined]
