@@ -53,13 +53,17 @@ class Pair:
         here, there = (self.views[k] for k in order)
         geometry = make_geometry(here, there, self.dem)
         lines = here.lines - first if lines < 0 else lines
-        nodes = strip_nodes(geometry, self.dem, first, lines, here.samples)
+        nodes = strip_nodes(geometry, self.dem, first, lines, 0, here.samples)
         annotation = self.annotations[order[1]]
         taken = carrier(annotation, annotation.bursts[0])
-        secondary = self.pixels[order[1]].copy()
-        deramp(secondary, 0, taken)
+        top, stop = annotation.bursts[0].valid_lines
+        secondary = self.pixels[order[1]][top:stop].copy()
+        deramp(secondary, top, taken)
         reference = self.pixels[order[0]][first : first + lines]
-        return interfere(reference, first, secondary, 0, taken, nodes, here.wavelength_m, LOOKS)
+        return interfere(
+            reference, (first, 0), secondary, top, annotation.bursts[0].valid_samples, taken, nodes,
+            here.wavelength_m, LOOKS,
+        )  # fmt: skip
 
 
 def simulated(scenario: Scenario, *dates: Acquisition) -> Pair:
@@ -87,7 +91,7 @@ def coherence(looked: Looked) -> NDArray[np.float32]:
 def test_interpolated_geometry_is_the_exact_one(hard: Pair) -> None:
     here, there = hard.views
     geometry = make_geometry(here, there, hard.dem)
-    nodes = strip_nodes(geometry, hard.dem, 0, here.lines, here.samples)
+    nodes = strip_nodes(geometry, hard.dem, 0, here.lines, 0, here.samples)
     rows, cols = np.arange(3, 750, 37), np.arange(2, 85, 9)
     time = here.start_s + 2 * rows[:, None] * here.line_s + 0.0 * cols
     distance = here.near_m + 8 * cols * here.sample_m + 0.0 * rows[:, None]

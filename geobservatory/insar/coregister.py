@@ -61,8 +61,8 @@ class Nodes:
 
     Attributes
     ----------
-    first_line
-        Line of the reference that the first row of nodes lies on.
+    first_line, first_sample
+        Line and sample of the reference that the first node lies on.
     height_m, line_offset, sample_offset, path_m
         (rows, cols) float64: height of the ground; line and sample of the secondary minus those of
         the reference; range of the secondary minus that of the reference. NaN where the DEM has
@@ -70,6 +70,7 @@ class Nodes:
     """
 
     first_line: int
+    first_sample: int
     height_m: NDArray[np.float64]
     line_offset: NDArray[np.float64]
     sample_offset: NDArray[np.float64]
@@ -113,24 +114,27 @@ def make_geometry(reference: BurstView, secondary: BurstView, dem: Dem) -> Geome
     return Geometry(values, low, high, shift, reference.sample_m)
 
 
-def strip_nodes(geometry: Geometry, dem: Dem, first_line: int, lines: int, samples: int) -> Nodes:
+def strip_nodes(
+    geometry: Geometry, dem: Dem, first_line: int, lines: int, first_sample: int, stop_sample: int
+) -> Nodes:
     """Look up heights and offsets over a strip of a reference burst.
 
     Parameters
     ----------
     first_line, lines
         The strip; nodes lie on its first line and every second one after it, past its end.
-    samples
-        Samples of a line.
+    first_sample, stop_sample
+        Part of its lines.
     """
-    rows, cols = lines // NODE_LINES + 2, samples // NODE_SAMPLES + 2
+    rows = lines // NODE_LINES + 2
+    cols = (stop_sample - first_sample) // NODE_SAMPLES + 2
     out = np.empty((4, rows, cols))
     grid = (dem.heights, dem.longitude, dem.latitude, dem.longitude_step, dem.latitude_step)
-    _look_up(geometry.values, geometry.low_m, geometry.high_m, grid, first_line, out)
+    _look_up(geometry.values, geometry.low_m, geometry.high_m, grid, first_line, first_sample, out)
     height, line, path = out[0], out[1], out[2]
     # Range in samples, past the secondary's own first sample.
     np.subtract(path / geometry.sample_m, geometry.range_shift, out=out[3])
-    return Nodes(first_line, height, line, out[3], path)
+    return Nodes(first_line, first_sample, height, line, out[3], path)
 
 
 @numba.njit(cache=True, inline="always")
@@ -147,7 +151,7 @@ def _at(values, row: int, col: int, u: float, v: float, w: float, k: int):  # ty
 
 
 @numba.njit(parallel=True, cache=True)
-def _look_up(values, low, high, grid, first_line, out) -> None:  # type: ignore[no-untyped-def]
+def _look_up(values, low, high, grid, first_line, first_sample, out) -> None:  # type: ignore[no-untyped-def]
     heights, first_lon, first_lat, lon_step, lat_step = grid
     span = high - low
     for i in numba.prange(out.shape[1]):
@@ -157,7 +161,7 @@ def _look_up(values, low, high, grid, first_line, out) -> None:  # type: ignore[
         u -= row
         guess = 0.5
         for j in range(out.shape[2]):
-            v = j * NODE_SAMPLES / _SAMPLES + 1
+            v = (first_sample + j * NODE_SAMPLES) / _SAMPLES + 1
             col = min(max(int(v), 0), values.shape[1] - 2)
             v -= col
             # The share of the span at which the place seen is as high as the DEM there.

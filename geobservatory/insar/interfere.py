@@ -83,9 +83,10 @@ def deramp(pixels: NDArray[np.complex64], first_line: int, carrier: Carrier) -> 
 
 def interfere(
     reference: NDArray[np.complex64],
-    first_line: int,
+    first: tuple[int, int],
     secondary: NDArray[np.complex64],
     secondary_first_line: int,
+    secondary_samples: tuple[int, int],
     secondary_carrier: Carrier,
     nodes: Nodes,
     wavelength_m: float,
@@ -96,12 +97,17 @@ def interfere(
     Parameters
     ----------
     reference
-        (lines, samples) complex64; `first_line` is the line of the burst that the first one is.
-        Pixels that are exactly zero count as not valid.
+        (lines, samples) complex64, a window of a burst. Pixels that are exactly zero count as not
+        valid.
+    first
+        Line and sample of the burst that the window begins with.
     secondary
-        (lines, samples) complex64, deramped; of its own burst, from `secondary_first_line` on.
+        (lines, samples) complex64, deramped; whole lines of its own burst, from
+        `secondary_first_line` on, all valid.
+    secondary_samples
+        First valid sample of them, and the one after the last.
     nodes
-        Offsets over the strip, whose first line is `first_line`.
+        Offsets over the window.
     wavelength_m
         Of the radar.
     looks
@@ -116,12 +122,15 @@ def interfere(
     cross = np.zeros((rows, cols), np.complex64)
     powers = np.zeros((2, rows, cols), np.float32)
     pixels = np.zeros((rows, cols), np.int32)
+    left, right = secondary_samples
     _interfere(
-        reference, secondary, secondary_first_line - first_line,
+        reference, secondary[:, left:right],
+        secondary_first_line - first[0], left - first[1],
         nodes.line_offset, nodes.sample_offset, nodes.path_m, 2 / wavelength_m,
         (
-            secondary_carrier.rate_hz_s, secondary_carrier.centroid_hz,
-            secondary_carrier.reference_s - secondary_first_line * secondary_carrier.line_s,
+            secondary_carrier.rate_hz_s[left:right], secondary_carrier.centroid_hz[left:right],
+            secondary_carrier.reference_s[left:right]
+            - secondary_first_line * secondary_carrier.line_s,
             secondary_carrier.line_s,
         ),
         _TABLE, looks[0], looks[1], cross, powers[0], powers[1], pixels,
@@ -164,8 +173,9 @@ def _resampled(secondary, line: float, sample: float, table):  # type: ignore[no
 
 @numba.njit(parallel=True, cache=True, fastmath={"contract", "nsz", "reassoc"})
 def _interfere(  # type: ignore[no-untyped-def]
-    reference, secondary, shift, line_offset, sample_offset, path, cycles_a_metre, carrier, table,
-    azimuth_looks, range_looks, cross, reference_power, secondary_power, pixels,
+    reference, secondary, line_shift, sample_shift, line_offset, sample_offset, path,
+    cycles_a_metre, carrier, table, azimuth_looks, range_looks,
+    cross, reference_power, secondary_power, pixels,
 ) -> None:  # fmt: skip
     rate, centroid, time_of_reference, line_s = carrier
     nothing = np.complex64(0)
@@ -182,12 +192,12 @@ def _interfere(  # type: ignore[no-untyped-def]
                 a, b = (1 - u) * (1 - v), (1 - u) * v
                 c, d = u * (1 - v), u * v
                 at_line = (
-                    line - shift
+                    line - line_shift
                     + a * line_offset[i, j] + b * line_offset[i, j + 1]
                     + c * line_offset[i + 1, j] + d * line_offset[i + 1, j + 1]
                 )  # fmt: skip
                 at_sample = (
-                    sample
+                    sample - sample_shift
                     + a * sample_offset[i, j] + b * sample_offset[i, j + 1]
                     + c * sample_offset[i + 1, j] + d * sample_offset[i + 1, j + 1]
                 )  # fmt: skip
