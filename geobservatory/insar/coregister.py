@@ -25,7 +25,7 @@ from geobservatory.insar.view import BurstView
 _LINES, _SAMPLES = 64, 128
 # Fine grid: nodes every two lines and eight samples, some 28 m by 30 m on the ground.
 NODE_LINES, NODE_SAMPLES = 2, 8
-_STEPS = 40
+_STEPS, _TRUSTED = 40, 8
 _ENOUGH_M = 0.005
 _LATITUDE, _LONGITUDE, _LINE, _RANGE = range(4)
 
@@ -168,7 +168,7 @@ def _look_up(values, low, high, grid, first_line, first_sample, out) -> None:  #
             w = guess
             below, above = 0.0, 1.0
             found = math.nan
-            for _ in range(_STEPS):
+            for step in range(_STEPS):
                 lat = _at(values, row, col, u, v, w, 0)
                 lon = _at(values, row, col, u, v, w, 1)
                 ground = height_at(heights, first_lon, first_lat, lon_step, lat_step, lat, lon)
@@ -183,8 +183,9 @@ def _look_up(values, low, high, grid, first_line, first_sample, out) -> None:  #
                     below = w
                 else:
                     above = w
-                # The DEM's own answer, unless it leaves the bracket (steep slopes): then halve.
-                w = wanted if below < wanted < above else 0.5 * (below + above)
+                # The DEM's own answer; on steep slopes that goes astray or creeps: then halve.
+                near = step < _TRUSTED and below < wanted < above
+                w = wanted if near else 0.5 * (below + above)
             if found != found:
                 guess = 0.5
                 out[0, i, j], out[1, i, j], out[2, i, j] = math.nan, math.nan, math.nan
