@@ -183,7 +183,8 @@ def test_where_heights_end_nothing_is_made(hard: Pair) -> None:
     whole = hard.looked()
     assert 0.2 < (cut.pixels > 0).mean() / (whole.pixels > 0).mean() < 0.8
     both = (cut.pixels == 64) & (whole.pixels == 64)
-    assert np.abs(np.angle(cut.cross[both] * whole.cross[both].conj())).max() < 1e-3
+    # Other heights to interpolate between, and the ground found anew to 5 mm.
+    assert np.abs(np.angle(cut.cross[both] * whole.cross[both].conj())).max() < 4e-3
     heights[:] = np.nan
     with pytest.raises(InputError, match="no heights"):
         dataclasses.replace(hard, dem=dataclasses.replace(hard.dem, heights=heights)).looked()
