@@ -13,7 +13,7 @@ from geobservatory.insar.esd import estimate_shift
 from geobservatory.insar.interferogram import make_interferogram
 from geobservatory.insar.pair import lay_out, match_bursts
 from geobservatory.insar.stream import prepare
-from geobservatory.sandbox.annotate import world_dem
+from geobservatory.sandbox.geolocation import world_dem
 from geobservatory.sandbox.plan import Size, make_plan
 from geobservatory.sandbox.product import write_product
 from geobservatory.sandbox.scenario import find_scenario

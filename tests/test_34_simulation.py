@@ -199,7 +199,7 @@ def test_phase_is_that_of_the_change_of_range(scenario: Scenario) -> None:
 def _moved(plan: Plan, line: float, sample: float) -> tuple[float, float]:
     """Metres farther and seconds later that the ground at a pixel is seen after the event."""
     from geobservatory.insar.ground import ground
-    from geobservatory.sandbox.annotate import world_dem
+    from geobservatory.sandbox.geolocation import world_dem
 
     shot = plan.shots[0]
     track, epoch = plan.track(shot)

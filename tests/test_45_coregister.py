@@ -18,7 +18,8 @@ from geobservatory.insar.ground import ground
 from geobservatory.insar.interfere import Looked, deramp, interfere, kernel_table
 from geobservatory.insar.tops import carrier
 from geobservatory.insar.view import BurstView, burst_view
-from geobservatory.sandbox.annotate import annotation_xml, world_dem
+from geobservatory.sandbox.annotate import annotation_xml
+from geobservatory.sandbox.geolocation import world_dem
 from geobservatory.sandbox.plan import Plan
 from geobservatory.sandbox.product import channels
 from geobservatory.sandbox.scenario import Acquisition, Scenario, find_scenario

@@ -12,7 +12,7 @@ from geobservatory.insar.esd import Shift, estimate_shift
 from geobservatory.insar.interferogram import Interferogram, make_interferogram
 from geobservatory.insar.pair import Layout, lay_out, match_bursts
 from geobservatory.insar.stream import Prepared, prepare
-from geobservatory.sandbox.annotate import world_dem
+from geobservatory.sandbox.geolocation import world_dem
 from geobservatory.sandbox.instrument import LINE_S, SWATHS
 from geobservatory.sandbox.plan import Plan, Window, _bounds
 from geobservatory.sandbox.scenario import Acquisition, Scenario, find_scenario

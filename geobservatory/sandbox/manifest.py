@@ -8,7 +8,7 @@ from lxml import etree
 
 from geobservatory.insar.rdr2geo import rdr2geo
 from geobservatory.insar.track import make_track
-from geobservatory.sandbox.annotate import Channel, data_take
+from geobservatory.sandbox.channel import Channel, data_take
 from geobservatory.sandbox.instrument import SAMPLING_HZ
 from geobservatory.sandbox.xml_writer import text
 from geobservatory.sentinel1.annotation import SPEED_OF_LIGHT

@@ -17,13 +17,9 @@ import tifffile
 from rasterio.windows import Window as RasterWindow
 
 from geobservatory.files import written_whole
-from geobservatory.sandbox.annotate import (
-    Channel,
-    annotation_xml,
-    calibration_xml,
-    data_take,
-    noise_xml,
-)
+from geobservatory.sandbox.annotate import annotation_xml
+from geobservatory.sandbox.calibrate import calibration_xml, noise_xml
+from geobservatory.sandbox.channel import Channel, data_take
 from geobservatory.sandbox.image import burst_strips
 from geobservatory.sandbox.manifest import manifest_xml
 from geobservatory.sandbox.plan import Plan, Shot

@@ -16,7 +16,7 @@ from geobservatory.insar.baseline import baseline_at
 from geobservatory.insar.geo2rdr import geo2rdr
 from geobservatory.insar.ground import ground
 from geobservatory.insar.look import look
-from geobservatory.sandbox.annotate import world_dem
+from geobservatory.sandbox.geolocation import world_dem
 from geobservatory.sandbox.instrument import LINE_S, SAMPLE_M
 from geobservatory.sandbox.plan import Plan, Shot, Window
 from geobservatory.sandbox.product import product_name
