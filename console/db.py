@@ -1,5 +1,6 @@
 """`geobs db`: look after the catalogue's database."""
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -89,18 +90,50 @@ def restore(
     held = sum(describe(_url())["rows"].values())
     if held and not replace:
         raise CatalogError(f"the catalogue holds {held} rows; --replace replaces them")
-    _run(
-        "pg_restore",
-        "--clean",
-        "--if-exists",
-        "--no-owner",
-        "--single-transaction",
-        "--exit-on-error",
-        "--dbname",
-        _client("psql")[1]["PGDATABASE"],
-        str(file),
-    )
+    _restore(file)
     upgrade()
+
+
+def _restore(file: Path) -> None:
+    """Replay a dump in one transaction, on servers older than the program that wrote it too."""
+    reader, environment = _client("pg_restore")
+    writer, _ = _client("psql")
+    reading = subprocess.Popen(
+        [reader, "--clean", "--if-exists", "--no-owner", "--file=-", str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    writing = subprocess.Popen(
+        [writer, "-qX", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    assert reading.stdout and reading.stderr and writing.stdin and writing.stderr  # noqa: S101
+    with contextlib.suppress(BrokenPipeError):
+        for line in reading.stdout:
+            # Unknown before PostgreSQL 17; no part of what is restored.
+            if line != b"SET transaction_timeout = 0;\n":
+                writing.stdin.write(line)
+    reading.stdout.close()
+    broken = _last_words("pg_restore", reading)
+    if broken and writing.poll() is None:
+        # Killed before its input ends, it commits nothing.
+        writing.kill()
+        writing.wait()
+        raise GeobservatoryError(broken)
+    with contextlib.suppress(BrokenPipeError):
+        writing.stdin.close()
+    if failed := _last_words("psql", writing):
+        raise GeobservatoryError(failed)
+
+
+def _last_words(program: str, process: subprocess.Popen[bytes]) -> str | None:
+    """Wait for a program; the first line of its complaint where it failed."""
+    said = process.stderr.read().decode(errors="replace").strip().splitlines()  # type: ignore[union-attr]
+    if process.wait() == 0:
+        return None
+    return f"{program} failed: {said[0] if said else 'without a word'}"
 
 
 def _url() -> str:

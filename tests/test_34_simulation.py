@@ -29,7 +29,7 @@ from geobservatory.sandbox.plan import Plan, Size, _bounds, make_plan
 from geobservatory.sandbox.scenario import Acquisition, Scenario, built_in, find_scenario
 from geobservatory.sandbox.simulate import Simulated, simulate, total_lines
 from geobservatory.sandbox.speckle import HALF, response
-from geobservatory.sandbox.world import DELAY, make_world
+from geobservatory.sandbox.world import DELAY, STEP, make_world
 from geobservatory.sentinel1.annotation import SPEED_OF_LIGHT
 from geobservatory.sentinel1.bursts import azimuth_overlap
 from geobservatory.sentinel1.measurement import open_measurement
@@ -500,6 +500,22 @@ def test_an_interrupted_simulation_leaves_nothing_half_written(
         simulate(plan, tmp_path, stop)
     assert list(tmp_path.glob("*.zip")) == []
     assert list(tmp_path.glob(".*")) == []
+
+
+def test_the_antimeridian_is_no_edge(level_ground: Scenario) -> None:
+    """Half of the strip lies beyond it, with as much speckle as the other half."""
+    event = level_ground.event.model_copy(update={"longitude": 179.99, "sources": ()})
+    plan = plan_of(level_ground.model_copy(update={"event": event}), *_dates())
+    east = plan.world.longitude + STEP * plan.world.layers.shape[1]
+    assert plan.world.longitude < 180 < east
+    pixels = valid(plan, image(plan, 0))
+    assert (np.abs(pixels) > 0).mean() > 0.999
+    halves = np.array_split(np.abs(pixels) ** 2, 2, axis=1)
+    assert halves[0].mean() == pytest.approx(halves[1].mean(), rel=0.05)
+
+
+def _dates() -> tuple[Acquisition, Acquisition]:
+    return Acquisition(days=0), Acquisition(days=12)
 
 
 def test_every_scenario_can_be_planned() -> None:

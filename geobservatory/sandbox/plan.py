@@ -150,7 +150,10 @@ class Plan:
         latitude, longitude = rdr2geo(
             track, since[:, None], distance[None, :], np.zeros((len(time), len(distance)))
         )
-        return Lattice(latitude, np.unwrap(longitude, axis=1), first_row, first_col), columns
+        # In the turn that the world's longitudes are counted in.
+        middle = np.radians(self.scenario.event.longitude)
+        longitude = middle + (longitude - middle + np.pi) % (2 * np.pi) - np.pi
+        return Lattice(latitude, longitude, first_row, first_col), columns
 
     @property
     def nominal_shot(self) -> Shot:
