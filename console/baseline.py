@@ -1,5 +1,6 @@
 """`geobs baseline`: how far apart two passes were."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +35,9 @@ def baseline(
     products = open_product(reference), open_product(secondary)
     one, other = (choose_orbit(product, orbits) for product in products)
     found = baselines(*products, (one.orbit, other.orbit))
+    for product, chosen in zip(products, (one, other), strict=True):
+        if orbits is not None and chosen.file is None:
+            print(f"{product.name}: {chosen.reason}", file=sys.stderr)
     swaths = [
         _row([burst for burst in found if burst.burst.swath == swath])
         for swath in sorted({burst.burst.swath for burst in found})

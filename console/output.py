@@ -1,14 +1,19 @@
 """How commands print: tables for people, JSON for programs."""
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as indented JSON; dates, paths and models become strings or objects."""
-    json.dump(value, sys.stdout, indent=2, default=_plain, ensure_ascii=False)
+    """Print `value` as indented JSON; dates, paths and models become strings or objects.
+
+    What is no number becomes null: JSON has no other word for it.
+    """
+    value = _finite(value)
+    json.dump(value, sys.stdout, indent=2, default=_plain, ensure_ascii=False, allow_nan=False)
     sys.stdout.write("\n")
 
 
@@ -31,6 +36,16 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     if title:
         console.print(Text(title))
     console.print(table)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value
 
 
 def _plain(value: Any) -> Any:

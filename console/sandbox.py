@@ -128,13 +128,13 @@ def serve(
     from geobservatory.settings import load_settings
 
     found = find_scenario(scenario)
+    rules = [] if faults is None else read_rules(faults)
     folder = folder or load_settings().data_dir / "sandbox" / f"{found.name}-{size}"
+    folder = folder.resolve()
     _simulate(found, size, None, folder)
     _write_tiles(found, size, folder / "dem")
     start = found.event.time - timedelta(minutes=1)
-    world = usual_world(folder, start, speed)
-    if faults is not None:
-        world = world.model_copy(update={"faults": read_rules(faults)})
+    world = usual_world(folder, start, speed).model_copy(update={"faults": rules})
 
     def ready(addresses: dict[str, str]) -> None:
         profile = write_profile(addresses, folder / "data", folder / "geobs.toml")
@@ -167,11 +167,15 @@ def _simulate(scenario: Any, size: str, names: list[str] | None, folder: Path) -
 
 def _write_tiles(scenario: Any, size: str, folder: Path) -> None:
     """Write the GLO-30 tiles under all passes of a scenario."""
+    from geobservatory.errors import InputError
     from geobservatory.sandbox.plan import Size, make_plan
     from geobservatory.sandbox.tiles import write_tiles
 
-    for one in scenario.passes:
-        write_tiles(make_plan(scenario, one, Size(size)), folder)
+    try:
+        for one in scenario.passes:
+            write_tiles(make_plan(scenario, one, Size(size)), folder)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager

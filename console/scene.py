@@ -33,17 +33,26 @@ def scene(
 
     Example: geobs scene S1A_IW_SLC__….SAFE.zip --check-geometry
     """
+    from geobservatory.errors import InputError
     from geobservatory.sentinel1.bursts import place_bursts
     from geobservatory.sentinel1.safe import open_product
 
     opened = open_product(product)
+    try:
+        placed, reason = place_bursts(opened), None
+    except InputError as error:
+        # Of another mode, or without a manifest: the rest can still be told.
+        placed, reason = [], str(error)
+    if geojson is not None:
+        if reason is not None:
+            raise InputError(reason)
+        _write_geojson(geojson, placed)
     if check_geometry:
         _print_check(opened, as_json)
         return
-    placed = place_bursts(opened)
-    if geojson is not None:
-        _write_geojson(geojson, placed)
     described = _describe(opened, placed)
+    if reason is not None:
+        described["problems"].append(reason)
     if as_json:
         print_json(described)
         return

@@ -1,10 +1,13 @@
 """Files that appear whole: written beside their final name, synced, renamed."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+import psutil
 
 
 @contextmanager
@@ -32,3 +35,14 @@ def written_whole(path: Path) -> Iterator[Path]:
             os.close(folder)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def sweep(path: Path) -> None:
+    """Remove what processes that are no more left beside a file they were writing."""
+    for left in path.parent.glob(f".{path.name}.*.*"):
+        owner = left.name.removeprefix(f".{path.name}.").split(".")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)

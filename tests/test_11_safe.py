@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from geobservatory.errors import InputError
 from geobservatory.sentinel1.annotation import read_annotation
+from geobservatory.sentinel1.bursts import footprint
 from geobservatory.sentinel1.safe import open_product
 from geobservatory.sentinel1.xml import parse
 
@@ -137,3 +138,27 @@ def test_damage_ends_in_our_errors(annotation_xml: bytes, data: st.DataObject) -
         read_annotation(content, "x.xml")
     except InputError as error:
         assert "x.xml" in str(error)
+
+
+def test_a_file_of_another_size_and_a_grid_off_the_globe_are_told(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    source = min((shared_data / "sentinel1").glob("S1A*.zip"))
+    with zipfile.ZipFile(source) as archive:
+        archive.extractall(tmp_path)
+    root = next(tmp_path.glob("*.SAFE"))
+    annotation = next((root / "annotation").glob("*iw2-slc-vv*.xml"))
+    text = annotation.read_text()
+    annotation.write_text(text.replace("<latitude>3", "<latitude>93", 1))
+    product = open_product(root / "manifest.safe")
+    assert any(
+        annotation.name in one and "bytes; fetch it again" in one for one in product.problems
+    )
+    with pytest.raises(InputError, match="leaves the globe"):
+        product.annotation("IW2", "VV")
+    annotation.write_text(text.replace("<slantRangeTime>5", "<slantRangeTime>5e300", 1))
+    with pytest.raises(InputError):
+        footprint(
+            open_product(root).annotation("IW2", "VV"),
+            open_product(root).annotation("IW2", "VV").bursts[0],
+        )

@@ -6,16 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import requests
 from sentinelsat import SentinelAPI
 from test_34_simulation import plan_of
 from test_50_commands import geobs
 
 from geobservatory.insar.dem_files import make_dem
+from geobservatory.sandbox.profile import write_profile
 from geobservatory.sandbox.scenario import Acquisition, find_scenario
 from geobservatory.sandbox.simulate import simulate
 from geobservatory.sandbox.tiles import write_tiles
@@ -84,6 +87,34 @@ def test_serve_points_the_whole_system_at_itself(folder: Path, tmp_path: Path) -
     assert server.returncode == 0
     assert "2023-09-08 22:10 UTC" in output
     assert "stopped" in output
+
+
+def test_the_profile_names_no_address_of_the_real_world(tmp_path: Path) -> None:
+    """Not even where the sandbox has no such server: better nobody than somebody else."""
+    path = write_profile({}, tmp_path / 'a "quoted" folder', tmp_path / "geobs.toml")
+    document = tomllib.loads(path.read_text())
+    assert document["data_dir"] == str(tmp_path / 'a "quoted" folder')
+    sections = ("orbits", "dem", "feeds")
+    named = [value for key in sections for value in document[key].values() if "://" in value]
+    assert len(named) == 5
+    assert all("127.0.0.1" in value for value in named)
+
+
+def test_tiles_past_the_antimeridian_are_read_back(tmp_path: Path) -> None:
+    scenario = find_scenario("al-haouz-2023")
+    event = scenario.event.model_copy(update={"longitude": 179.97, "latitude": 30.5, "sources": ()})
+    plan = plan_of(
+        scenario.model_copy(update={"event": event}), Acquisition(days=0), Acquisition(days=12)
+    )
+    paths = write_tiles(plan, tmp_path)
+    names = {path.stem for path in paths}
+    assert "Copernicus_DSM_COG_10_N30_00_E179_00_DEM" in names
+    assert "Copernicus_DSM_COG_10_N30_00_W180_00_DEM" in names
+    for path in paths:
+        with rasterio.open(path) as tiff:
+            assert -180.001 < tiff.bounds.left < 180
+            west = 179 if "E179" in path.stem else -180
+            assert tiff.bounds.left == pytest.approx(west, abs=0.001)
 
 
 def _use(settings: object, folder: Path, tmp_path: Path) -> None:

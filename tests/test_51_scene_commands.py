@@ -52,6 +52,8 @@ def test_baseline_of_the_pair(paths: list[str]) -> None:
         assert -14 < one["parallel_m"] < -8
     assert "25.2 to 31.1 m" in geobs("baseline", paths[0], paths[1]).stdout
     assert "no common burst" in geobs("baseline", paths[0], paths[2], ok=False).stderr
+    absent = geobs("baseline", paths[0], paths[1], "--orbits", "/nowhere", ok=False)
+    assert "no such file or folder of orbit files" in absent.stderr
 
 
 def test_bursts_over_an_area(paths: list[str], shared_data: Path, tmp_path: Path) -> None:

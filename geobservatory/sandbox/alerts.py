@@ -8,15 +8,18 @@ from geobservatory.files import written_whole
 from geobservatory.sandbox.scenario import Event, Scenario
 
 
-def write_conversation(scenario: Scenario, folder: Path) -> Path | None:
-    """Write ``events.jsonl``, in the format of EMSC's WebSocket; None where nothing quaked.
+def write_conversation(scenario: Scenario, folder: Path) -> Path:
+    """Write ``events.jsonl``, in the format of EMSC's WebSocket; empty where nothing quaked.
 
     A first solution five minutes after the event, too strong and too shallow; the final magnitude
     and depth a quarter of an hour later; an aftershock.
     """
     event = scenario.event
-    if event.kind != "earthquake" or event.magnitude is None:
-        return None
+    path = folder / "events.jsonl"
+    if event.magnitude is None:
+        with written_whole(path) as beside:
+            beside.write_text("")
+        return path
     first = event.magnitude + 0.1
     depth = event.depth_km or 10.0
     minute = timedelta(minutes=1)
@@ -26,7 +29,6 @@ def write_conversation(scenario: Scenario, folder: Path) -> Path | None:
         _message("update", event, 1, event.time, 20 * minute, event.magnitude, depth, 0.0),
         _message("create", event, 2, after, 8 * minute, event.magnitude - 1.9, 10.0, 0.05),
     ]
-    path = folder / "events.jsonl"
     with written_whole(path) as beside:
         beside.write_text("".join(json.dumps(one) + "\n" for one in messages))
     return path

@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from geobservatory.errors import InputError
 from geobservatory.insar.ellipsoid import to_ecef
 from geobservatory.insar.rdr2geo import rdr2geo
 from geobservatory.insar.track import Track, make_track
@@ -198,6 +199,11 @@ def make_plan(scenario: Scenario, passing: Pass, size: Size) -> Plan:
     bare = Plan(
         scenario, passing, size, nominal, windows, number - bursts // 2, bursts, shots, _EMPTY
     )
+    for shot in shots:
+        if not bare.numbers(shot):
+            raise InputError(f"{passing.name}, day {shot.acquisition.days}: no burst is left of it")
+        if shot.absolute_orbit < 1 or bare.first_number < 1:
+            raise InputError(f"{passing.name}: {passing.mission} flew no such pass at that time")
     bounds = _bounds(bare)
     return Plan(**{**vars(bare), "world": make_world(scenario, passing.acquisitions, bounds)})
 

@@ -16,13 +16,15 @@ import rasterio
 import tifffile
 from rasterio.windows import Window as RasterWindow
 
-from geobservatory.files import written_whole
+from geobservatory.errors import InputError
+from geobservatory.files import sweep, written_whole
 from geobservatory.sandbox.annotate import annotation_xml
 from geobservatory.sandbox.calibrate import calibration_xml, noise_xml
 from geobservatory.sandbox.channel import Channel, data_take
 from geobservatory.sandbox.image import burst_strips
 from geobservatory.sandbox.manifest import manifest_xml
 from geobservatory.sandbox.plan import Plan, Shot
+from geobservatory.sentinel1.safe import open_product
 
 Progress = Callable[[int], None]
 """Called with the number of lines that were added."""
@@ -63,7 +65,8 @@ def write_product(plan: Plan, shot: Shot, folder: Path, progress: Progress) -> P
     """
     name = product_name(plan, shot)
     path = folder / f"{name}.SAFE.zip"
-    if path.exists():
+    sweep(path)
+    if path.exists() and _whole(path):
         progress(sum(one.lines for one in channels(plan, shot)))
         return path
     with written_whole(path) as beside:
@@ -71,14 +74,31 @@ def write_product(plan: Plan, shot: Shot, folder: Path, progress: Progress) -> P
         try:
             members = _write_members(plan, shot, work, progress)
             manifest = manifest_xml(channels(plan, shot), work, members)
-            with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(f"{name}.SAFE/manifest.safe", manifest)
-                for member in members:
-                    archive.write(work / member, f"{name}.SAFE/{member}")
-                    (work / member).unlink()
+            (work / "manifest.safe").write_bytes(manifest)
+            _pack(beside, f"{name}.SAFE", work, ["manifest.safe", *members])
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return path
+
+
+def _pack(path: Path, root: str, work: Path, members: list[str]) -> None:
+    """Store files in a zip; of one time, so that the same files make the same zip."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for member in members:
+            entry = zipfile.ZipInfo(f"{root}/{member}", date_time=(2014, 10, 3, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            entry.file_size = (work / member).stat().st_size
+            with (work / member).open("rb") as file, archive.open(entry, "w") as packed:
+                shutil.copyfileobj(file, packed, 1 << 20)
+            (work / member).unlink()
+
+
+def _whole(path: Path) -> bool:
+    """Tell whether a product that is there is one."""
+    try:
+        return open_product(path).problems == ()
+    except InputError:
+        return False
 
 
 def _write_members(plan: Plan, shot: Shot, work: Path, progress: Progress) -> list[str]:

@@ -1,5 +1,6 @@
 """A configuration that points every address of the system at the sandbox's servers."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from geobservatory.files import written_whole
 
 # The one account that every server of the sandbox knows; no secret.
 _ACCOUNT = 'user = "sandbox"\npassword = "sandbox"\n'
+# Where nobody listens: better no answer than one of the real world.
+_NOBODY = "http://127.0.0.1:9"
 _HUBS = {"cdse": "cdse", "rolling": "dhus", "archive": "dhus", "asf": "asf"}
 
 
@@ -20,23 +23,23 @@ def write_profile(addresses: Mapping[str, str], data_dir: Path, path: Path) -> P
     data_dir
         Where a system with this configuration keeps what is its own.
     """
+    orbits, dem, emsc = (addresses.get(name, _NOBODY) for name in ("orbits", "dem", "emsc"))
     lines = [
         "# Every address of the system, pointed at `geobs sandbox serve`.",
-        f'data_dir = "{data_dir}"',
+        f"data_dir = {json.dumps(str(data_dir))}",
+        "",
+        "[orbits]",
+        f'address = "{orbits}"',
+        "",
+        "[dem]",
+        'source = "glo30"',
+        f'address = "{dem}"',
+        f'grids_address = "{dem}"',
+        "",
+        "[feeds]",
+        f'emsc_websocket = "{emsc.replace("http", "ws", 1)}/standing_order/websocket"',
+        f'emsc_fdsn = "{emsc}/fdsnws/event/1/query"',
     ]
-    if "orbits" in addresses:
-        lines += ["", "[orbits]", f'address = "{addresses["orbits"]}"']
-    if "dem" in addresses:
-        lines += ["", "[dem]", 'source = "glo30"', f'address = "{addresses["dem"]}"']
-        lines += [f'grids_address = "{addresses["dem"]}"']
-    if "emsc" in addresses:
-        emsc = addresses["emsc"]
-        lines += [
-            "",
-            "[feeds]",
-            f'emsc_websocket = "{emsc.replace("http", "ws", 1)}/standing_order/websocket"',
-            f'emsc_fdsn = "{emsc}/fdsnws/event/1/query"',
-        ]
     for name, kind in _HUBS.items():
         if name in addresses:
             hub = f'name = "{name}"\nkind = "{kind}"\naddress = "{addresses[name]}"\n{_ACCOUNT}'

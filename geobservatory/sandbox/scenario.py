@@ -21,7 +21,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Source(_Part):
@@ -84,17 +84,25 @@ class Ground(_Part):
 class Acquisition(_Part):
     """One date of a pass, and what is wrong with it."""
 
-    days: float = Field(description="After the pass's time; a multiple of the repeat cycle")
-    perpendicular_m: float = Field(default=0.0, description="Baseline to the nominal path")
-    shift_lines: int = Field(default=0, description="Bursts start this many lines later")
-    first_burst: int = Field(default=0, description="The slice starts this many bursts later")
-    missing_burst: int | None = Field(default=None, description="A burst that is not there")
+    days: int = Field(ge=0, multiple_of=12, description="After the pass's time; repeat cycles")
+    perpendicular_m: float = Field(
+        default=0.0, ge=-5000, le=5000, description="Baseline to the nominal path"
+    )
+    shift_lines: int = Field(
+        default=0, ge=-200, le=200, description="Bursts start this many lines later"
+    )
+    first_burst: int = Field(
+        default=0, ge=0, le=8, description="The slice starts this many bursts later"
+    )
+    missing_burst: int | None = Field(
+        default=None, ge=0, le=8, description="A burst that is not there"
+    )
     atmosphere_m: float = Field(default=0.0, ge=0, description="Standard deviation of the delay")
     ramp_m: tuple[float, float] = Field(
         default=(0.0, 0.0), description="Range error toward east and north, metres over 100 km"
     )
-    azimuth_timing_s: float = 0.0
-    range_timing_s: float = 0.0
+    azimuth_timing_s: float = Field(default=0.0, ge=-0.005, le=0.005)
+    range_timing_s: float = Field(default=0.0, ge=-1e-6, le=1e-6)
 
 
 class Pass(_Part):
@@ -124,8 +132,18 @@ class Scenario(_Part):
     event: Event
     ground: Ground = Ground()
     passes: tuple[Pass, ...] = Field(min_length=1)
-    polarisations: tuple[Literal["VV", "VH"], ...] = ("VV",)
+    polarisations: tuple[Literal["VV", "VH"], ...] = Field(default=("VV",), min_length=1)
     noise_db: float = Field(default=-18.0, description="Thermal noise against mean brightness")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Scenario":
+        for what, names in (
+            ("polarisations", self.polarisations),
+            ("passes", tuple(one.name for one in self.passes)),
+        ):
+            if len(set(names)) != len(names):
+                raise ValueError(f"{what}: each only once")
+        return self
 
     def pass_named(self, name: str) -> Pass:
         """Find a pass; `NotFoundError` names those there are."""

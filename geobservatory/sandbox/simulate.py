@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from geobservatory.errors import InputError
+from geobservatory.files import written_whole
 from geobservatory.sandbox.alerts import write_conversation
 from geobservatory.sandbox.plan import Plan
 from geobservatory.sandbox.product import Progress, channels, write_product
+from geobservatory.sandbox.scenario import Scenario
 from geobservatory.sandbox.truth import write_dem, write_orbit, write_truth
 
 
@@ -48,11 +51,30 @@ def simulate(plan: Plan, folder: Path, progress: Progress) -> Simulated:
         If the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    claim(plan.scenario, folder)
     write_conversation(plan.scenario, folder)
     dem = write_dem(plan, folder)
     orbits = [write_orbit(plan, shot, folder) for shot in plan.shots]
     products = [write_product(plan, shot, folder, progress) for shot in plan.shots]
     return Simulated(products, orbits, dem, write_truth(plan, folder))
+
+
+def claim(scenario: Scenario, folder: Path) -> None:
+    """Mark a folder as that of a scenario.
+
+    Raises
+    ------
+    InputError
+        If it is another one's: products, heights and truth of two worlds would lie side by side.
+    """
+    path, text = folder / "scenario.json", scenario.model_dump_json(indent=2)
+    if path.exists() and path.read_text() != text:
+        raise InputError(
+            f"{folder}: holds a scenario that differs from {scenario.name} as it is now; "
+            "name another folder, or empty this one"
+        )
+    with written_whole(path) as beside:
+        beside.write_text(text)
 
 
 def total_lines(plan: Plan) -> int:

@@ -48,7 +48,9 @@ def _write_tile(plan: Plan, west: int, south: int, path: Path) -> bool:
     values = map_coordinates(ground, at, order=1) - undulation(
         latitude[:, None], longitude[None, :]
     )
-    origin = from_origin(west - 0.5 / cols, south + 1 + 0.5 / _ROWS, 1 / cols, 1 / _ROWS)
+    # A tile past 180 degrees is stored on the other side.
+    stored = (west + 180) % 360 - 180
+    origin = from_origin(stored - 0.5 / cols, south + 1 + 0.5 / _ROWS, 1 / cols, 1 / _ROWS)
     with written_whole(path) as beside, rasterio.open(
         beside, "w", driver="GTiff", height=_ROWS, width=cols, count=1, dtype="float32",
         crs="EPSG:4326", transform=origin, tiled=True, blockxsize=512, blockysize=512,

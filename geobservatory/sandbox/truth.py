@@ -25,6 +25,8 @@ from geobservatory.sentinel1.annotation import SPEED_OF_LIGHT
 
 # Radar geometry is told every so many lines and samples, at their centres.
 LINES, SAMPLES = 16, 64
+# An orbit file reaches this far beyond its pass.
+_ABOUT = np.timedelta64(15, "m")
 _BANDS = ("los_displacement", "los_east", "los_north", "los_up", "coherence", "height")
 
 
@@ -134,13 +136,13 @@ def _summary(plan: Plan) -> dict[str, object]:
 
 
 def write_orbit(plan: Plan, shot: Shot, folder: Path) -> Path:
-    """Write the precise orbit file of a date: the exact path, every 10 s, over its day."""
-    start, _ = plan.span(shot)
-    # As real ones: from before the day to after it; long enough for any product of that day.
-    day = start.astype("datetime64[D]")
-    first = day - np.timedelta64(3618, "s")
-    last = day + np.timedelta64(86400 + 3582, "s")
-    created = day + np.timedelta64(20, "D") + np.timedelta64(29198, "s")
+    """Write the precise orbit file of a date: the exact path, every 10 s, about its pass.
+
+    Real ones cover a day. In the sandbox every pass has a path of its own, good for it alone.
+    """
+    start, stop = (one.astype("datetime64[s]") for one in plan.span(shot))
+    first, last = start - _ABOUT, stop + _ABOUT
+    created = start.astype("datetime64[D]") + np.timedelta64(20, "D") + np.timedelta64(29198, "s")
     stamp = [
         str(one.astype("datetime64[s]")).replace("-", "").replace(":", "")
         for one in (created, first, last)

@@ -254,13 +254,16 @@ def _grid(nodes: list[Element], file: str) -> GeolocationGrid:
     def column(name: str) -> NDArray[np.float64]:
         return np.array([node.number(name) for node in nodes])
 
+    latitude, longitude = column("latitude"), column("longitude")
+    if np.abs(latitude).max() > 90 or np.abs(longitude).max() > 180:
+        raise InputError(f"{file}: its geolocation grid leaves the globe")
     return GeolocationGrid(
         azimuth_time=np.array([node.time("azimuthTime") for node in nodes], "datetime64[ns]"),
         slant_range_time_s=column("slantRangeTime"),
         line=np.array([node.integer("line") for node in nodes]),
         pixel=np.array([node.integer("pixel") for node in nodes]),
-        latitude=column("latitude"),
-        longitude=column("longitude"),
+        latitude=latitude,
+        longitude=longitude,
         height_m=column("height"),
         incidence_angle_deg=column("incidenceAngle"),
     )

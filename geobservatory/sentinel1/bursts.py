@@ -193,7 +193,12 @@ def footprint(annotation: Annotation, burst: Burst) -> BaseGeometry:
     range_time = annotation.slant_range_time_s + sample / annotation.range_sampling_rate_hz
     longitude, latitude = _in_grid(annotation, since + float(offset), range_time)
     continuous = longitude[0] + (longitude - longitude[0] + 180) % 360 - 180
-    return within_180(Polygon(np.column_stack([continuous, latitude])))
+    outline = Polygon(np.column_stack([continuous, latitude]))
+    if not (np.isfinite(continuous).all() and outline.is_valid):
+        raise InputError(
+            f"{annotation.file}: its geolocation grid puts burst {burst.index} nowhere"
+        )
+    return within_180(outline)
 
 
 def _in_grid(

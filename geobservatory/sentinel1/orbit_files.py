@@ -119,12 +119,15 @@ def choose_orbit(
     Raises
     ------
     InputError
-        If the one file named is damaged, of another satellite or another day.
+        If the source is not there, or the one file named is damaged, of another satellite or
+        another day.
     """
     mission = product.name.mission
     start, stop = _span(product)
     if source is None:
         return _own(product, "no orbit files were named")
+    if not source.exists():
+        raise InputError(f"{source}: no such file or folder of orbit files")
     if source.is_file():
         return ChosenOrbit(_verified(source, mission, start, stop), source, "it was named")
     found = find_orbit(source, mission, start, stop)

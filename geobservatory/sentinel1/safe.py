@@ -57,17 +57,18 @@ class SafeProduct:
         """What a whole product would have and this one has not."""
         if "manifest.safe" not in self.members:
             return ("manifest.safe is missing: what else is missing cannot be told",)
-        listed = {
-            href.removeprefix("./")
-            for node in self._manifest.all("dataObjectSection/dataObject/byteStream/fileLocation")
-            if (href := node.attribute("href"))
-        }
-        wanted = ("annotation/", "measurement/")
-        return tuple(
-            f"{name} is missing"
-            for name in sorted(listed)
-            if name.startswith(wanted) and name not in self.members
-        )
+        found = []
+        for node in self._manifest.all("dataObjectSection/dataObject/byteStream"):
+            place, size = node.find("fileLocation"), node.attribute("size")
+            href = place.attribute("href") if place is not None else None
+            name = (href or "").removeprefix("./")
+            if not name.startswith(("annotation/", "measurement/")):
+                continue
+            if name not in self.members:
+                found.append(f"{name} is missing")
+            elif size is not None and size != str(self.members[name]):
+                found.append(f"{name} has {self.members[name]} of {size} bytes; fetch it again")
+        return tuple(sorted(found))
 
     @cached_property
     def relative_orbits(self) -> tuple[int, int] | None:

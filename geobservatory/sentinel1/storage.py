@@ -93,6 +93,8 @@ def open_storage(path: Path) -> Storage:
     InputError
         If it is neither, or a zip that is cut short or holds no one product.
     """
+    if path.name == "manifest.safe":
+        path = path.parent
     if path.is_dir():
         members = {
             str(file.relative_to(path).as_posix()): file.stat().st_size
