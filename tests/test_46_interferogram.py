@@ -11,7 +11,7 @@ from geobservatory.errors import InputError
 from geobservatory.insar.esd import Shift, estimate_shift
 from geobservatory.insar.interferogram import Interferogram, make_interferogram
 from geobservatory.insar.pair import Layout, lay_out, match_bursts
-from geobservatory.insar.stream import Prepared, prepare
+from geobservatory.insar.stream import Offset, Prepared, prepare
 from geobservatory.sandbox.geolocation import world_dem
 from geobservatory.sandbox.instrument import LINE_S, SWATHS
 from geobservatory.sandbox.plan import Plan, Window, _bounds
@@ -51,7 +51,7 @@ def run(plan: Plan, folder: Path, swaths: tuple[str, ...]) -> Run:
         layout,
         shift,
         make_interferogram(layout, prepared, images, dem),
-        make_interferogram(layout, prepared, images, dem, shift.lines),
+        make_interferogram(layout, prepared, images, dem, Offset(lines=shift.lines)),
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from geobservatory.insar.dem import Dem
 from geobservatory.insar.interferogram import Images
 from geobservatory.insar.pair import BurstPair, Layout
-from geobservatory.insar.stream import Prepared, burst_cells
+from geobservatory.insar.stream import NO_OFFSET, Offset, Prepared, burst_cells
 from geobservatory.insar.tops import Carrier, carrier
 
 _STEPS = 20
@@ -47,12 +47,26 @@ class Shift:
         return abs(self.lines) > 3 * self.sigma_lines
 
 
-def estimate_shift(layout: Layout, prepared: list[Prepared], images: Images, dem: Dem) -> Shift:
-    """Estimate the residual azimuth shift of a pair from all overlaps of its bursts."""
+def estimate_shift(
+    layout: Layout,
+    prepared: list[Prepared],
+    images: Images,
+    dem: Dem,
+    offset: Offset = NO_OFFSET,
+) -> Shift:
+    """Estimate the residual azimuth shift of a pair from all overlaps of its bursts.
+
+    Some 0.1 line are a whole turn of phase: what is larger must be in `offset` beforehand.
+
+    Parameters
+    ----------
+    offset
+        What is known already (`estimate_offset`); the shift found is beyond it.
+    """
     differences, rates = [], []
     overlaps = 0
     for one, other, cols in _neighbours(layout, prepared):
-        found = _overlap(layout, one, other, images, dem, cols)
+        found = _overlap(layout, one, other, images, dem, cols, offset)
         if found is not None:
             differences.append(found[0])
             rates.append(found[1])
@@ -77,7 +91,13 @@ def _neighbours(layout: Layout, prepared: list[Prepared]) -> list[tuple[Prepared
 
 
 def _overlap(
-    layout: Layout, one: Prepared, other: Prepared, images: Images, dem: Dem, cols: range
+    layout: Layout,
+    one: Prepared,
+    other: Prepared,
+    images: Images,
+    dem: Dem,
+    cols: range,
+    offset: Offset,
 ) -> tuple[NDArray[np.complex128], NDArray[np.float64]] | None:
     """Weighted phase differences of an overlap, and radians a line of shift, by cells."""
     azimuth = layout.looks[0]
@@ -88,7 +108,8 @@ def _overlap(
         return None
     pair_of_images = images[one.pair.identity.swath]
     late, early = (
-        burst_cells(each, pair_of_images, dem, layout.looks, rows, cols) for each in (one, other)
+        burst_cells(each, pair_of_images, dem, layout.looks, rows, cols, offset)
+        for each in (one, other)
     )
     full = layout.looks[0] * layout.looks[1]
     seen = (late.pixels == full) & (early.pixels == full)

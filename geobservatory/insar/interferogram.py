@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geobservatory.insar.dem import Dem
-from geobservatory.insar.pair import Layout
-from geobservatory.insar.stream import Prepared, burst_cells
+from geobservatory.insar.interfere import Looked
+from geobservatory.insar.pair import Layout, Tile
+from geobservatory.insar.stream import NO_OFFSET, Offset, Prepared, burst_cells
 from geobservatory.sentinel1.measurement import Measurement
 
 Images = Mapping[str, tuple[Measurement, Measurement]]
@@ -39,24 +40,18 @@ class Interferogram:
     pixels: NDArray[np.int32]
     layout: Layout
 
+    def put(self, tile: Tile, cells: Looked) -> None:
+        """Put the cells of a burst in their place."""
+        at = np.s_[tile.rows.start : tile.rows.stop, tile.cols.start : tile.cols.stop]
+        self.cross[at] = cells.cross
+        self.reference_power[at] = cells.reference_power
+        self.secondary_power[at] = cells.secondary_power
+        self.pixels[at] = cells.pixels
+
     @property
     def valid(self) -> NDArray[np.bool_]:
         """Cells at least half full."""
         return self.pixels * 2 >= self.layout.looks[0] * self.layout.looks[1]
-
-    @property
-    def coherence(self) -> NDArray[np.float32]:
-        """Magnitude of the sample coherence of each cell; NaN where it is not valid.
-
-        Topographic fringes are gone by flattening, so they do not lower it. With L independent
-        looks it is high by about (1 - c^2)^2 / (2 L c) (Touzi et al., 1999).
-        """
-        power = np.sqrt(self.reference_power) * np.sqrt(self.secondary_power)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            coherence = np.abs(self.cross) / power
-        return np.where(self.valid & (power > 0), np.minimum(coherence, 1), np.nan).astype(
-            np.float32
-        )
 
 
 def make_interferogram(
@@ -64,7 +59,7 @@ def make_interferogram(
     prepared: list[Prepared],
     images: Images,
     dem: Dem,
-    shift_lines: float = 0.0,
+    offset: Offset = NO_OFFSET,
     progress: Callable[[int], None] = lambda cells: None,
 ) -> Interferogram:
     """Make the interferogram of a pair.
@@ -73,28 +68,27 @@ def make_interferogram(
     ----------
     prepared
         One for each tile of the layout, in its order.
-    shift_lines
-        Residual azimuth shift of the secondary, as `estimate_shift` finds it.
+    offset
+        Of the secondary, as `estimate_offset` and `estimate_shift` find it.
     progress
         Called with the number of cells of every burst that is finished.
     """
+    made = blank(layout)
+    for tile, one in zip(layout.tiles, prepared, strict=True):
+        swath = tile.pair.identity.swath
+        cells = burst_cells(one, images[swath], dem, layout.looks, tile.rows, tile.cols, offset)
+        made.put(tile, cells)
+        progress(len(tile.rows) * len(tile.cols))
+    return made
+
+
+def blank(layout: Layout) -> Interferogram:
+    """Give an interferogram with nothing in it yet."""
     shape = layout.rows, layout.cols
-    made = Interferogram(
+    return Interferogram(
         np.zeros(shape, np.complex64),
         np.zeros(shape, np.float32),
         np.zeros(shape, np.float32),
         np.zeros(shape, np.int32),
         layout,
     )
-    for tile, one in zip(layout.tiles, prepared, strict=True):
-        cells = burst_cells(
-            one, images[tile.pair.identity.swath], dem, layout.looks, tile.rows, tile.cols,
-            shift_lines,
-        )  # fmt: skip
-        at = np.s_[tile.rows.start : tile.rows.stop, tile.cols.start : tile.cols.stop]
-        made.cross[at] = cells.cross
-        made.reference_power[at] = cells.reference_power
-        made.secondary_power[at] = cells.secondary_power
-        made.pixels[at] = cells.pixels
-        progress(len(tile.rows) * len(tile.cols))
-    return made

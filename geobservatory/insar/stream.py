@@ -19,6 +19,20 @@ _STRIP = 256
 
 
 @dataclass(frozen=True)
+class Offset:
+    """How much later and farther the secondary's content lies than orbits and heights say.
+
+    Lines and samples, to be added to what the geometry gives.
+    """
+
+    lines: float = 0.0
+    samples: float = 0.0
+
+
+NO_OFFSET = Offset()
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A burst pair with its geometry and carrier solved, ready for any of its lines."""
 
@@ -53,7 +67,7 @@ def burst_cells(
     looks: tuple[int, int],
     rows: range,
     cols: range,
-    shift_lines: float = 0.0,
+    offset: Offset = NO_OFFSET,
 ) -> Looked:
     """Make the look cells of a burst over a rectangle of the common grid.
 
@@ -65,8 +79,8 @@ def burst_cells(
         Azimuth and range.
     rows, cols
         Cells of the common looked-down grid, within the burst.
-    shift_lines
-        What is added to the secondary's lines, beside what the geometry says.
+    offset
+        Of the secondary, beside what the geometry says.
 
     Returns
     -------
@@ -83,9 +97,7 @@ def burst_cells(
     for top in range(rows.start, rows.stop, step):
         first = top * azimuth - pair.first_line
         stop = min(top + step, rows.stop) * azimuth - pair.first_line
-        parts.append(
-            _strip(prepared, images, dem, looks, (first, stop), (left, right), shift_lines)
-        )
+        parts.append(_strip(prepared, images, dem, looks, (first, stop), (left, right), offset))
     return Looked(
         np.concatenate([one.cross for one in parts]),
         np.concatenate([one.reference_power for one in parts]),
@@ -101,11 +113,12 @@ def _strip(
     looks: tuple[int, int],
     lines: tuple[int, int],
     samples: tuple[int, int],
-    shift_lines: float,
+    offset: Offset,
 ) -> Looked:
     pair, count = prepared.pair, lines[1] - lines[0]
     nodes = strip_nodes(prepared.geometry, dem, lines[0], count, samples[0], samples[1])
-    nodes.line_offset[:] += shift_lines
+    nodes.line_offset[:] += offset.lines
+    nodes.sample_offset[:] += offset.samples
     reference = _lines_of(images[0], pair.reference_burst.index, pair.reference.lines_per_burst)
     window = reference(lines[0], lines[1])[:, samples[0] : samples[1]]
     rows, cols = count // looks[0], (samples[1] - samples[0]) // looks[1]

@@ -87,6 +87,14 @@ class GeolocationGrid:
 
 
 @dataclass(frozen=True)
+class Band:
+    """A processed band, and the Hamming window over it; its coefficient is 1 where there is none."""
+
+    width_hz: float
+    window: float
+
+
+@dataclass(frozen=True)
 class Annotation:
     """One swath in one polarisation."""
 
@@ -103,6 +111,8 @@ class Annotation:
     radar_frequency_hz: float
     range_sampling_rate_hz: float
     azimuth_steering_rate_rad_s: float
+    range_band: Band
+    azimuth_band: Band
     first_line_time: np.datetime64
     ascending_node_time: np.datetime64
     slant_range_time_s: float
@@ -141,6 +151,7 @@ def read_annotation(content: bytes, file: str) -> Annotation:
     info = root.one("generalAnnotation/productInformation")
     image = root.one("imageAnnotation/imageInformation")
     timing = root.one("swathTiming")
+    bands = root.one("imageAnnotation/processingInformation/swathProcParamsList/swathProcParams")
     lines_per_burst = timing.integer("linesPerBurst")
     annotation = Annotation(
         file=file,
@@ -156,6 +167,8 @@ def read_annotation(content: bytes, file: str) -> Annotation:
         radar_frequency_hz=_positive(info, "radarFrequency"),
         range_sampling_rate_hz=_positive(info, "rangeSamplingRate"),
         azimuth_steering_rate_rad_s=float(np.deg2rad(info.number("azimuthSteeringRate"))),
+        range_band=_band(bands.one("rangeProcessing")),
+        azimuth_band=_band(bands.one("azimuthProcessing")),
         first_line_time=image.time("productFirstLineUtcTime"),
         ascending_node_time=image.time("ascendingNodeTime"),
         slant_range_time_s=_positive(image, "slantRangeTime"),
@@ -192,6 +205,11 @@ def _positive(node: Element, path: str) -> float:
     if value <= 0:
         raise node.fault(path, f"{value} is not above zero")
     return value
+
+
+def _band(node: Element) -> Band:
+    window = node.number("windowCoefficient") if node.text("windowType") == "Hamming" else 1.0
+    return Band(_positive(node, "processingBandwidth"), window)
 
 
 def _burst(index: int, node: Element, lines: int, file: str) -> Burst:

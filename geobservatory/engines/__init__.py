@@ -1,0 +1,1 @@
+"""Who makes interferograms: programs behind one request and one folder of results."""
