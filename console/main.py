@@ -19,7 +19,7 @@ app = typer.Typer(
 
 # Command modules register themselves on `app`; they import what is heavy inside their functions,
 # so that `geobs --help` answers at once.
-_COMMAND_MODULES = ("activations", "scene", "baseline", "sandbox", "up", "config", "db")
+_COMMAND_MODULES = ("activations", "scene", "baseline", "interferogram", "sandbox", "up", "config", "db")
 
 
 def load_commands() -> typer.Typer:

@@ -1,9 +1,9 @@
-"""What an engine is asked for, whichever it is."""
+"""What an engine is asked for and what it gives back, whichever it is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from shapely.geometry.base import BaseGeometry
 
@@ -88,3 +88,23 @@ class Request:
     unwrapper: Literal["whirlwind", "snaphu"] = "whirlwind"
     threads: int | None = None
     event: Event | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished interferogram.
+
+    Attributes
+    ----------
+    folder
+        Where its files are; `metadata.json` describes them.
+    verdict, reasons
+        What it is good for, and why not more.
+    item
+        The content of `metadata.json`.
+    """
+
+    folder: Path
+    verdict: str
+    reasons: tuple[str, ...]
+    item: dict[str, Any]
