@@ -1,6 +1,7 @@
 """Several bursts and swaths on one grid: seams, spectral diversity, whole products."""
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ import pytest
 from test_34_simulation import plan_of
 
 from geobservatory.errors import InputError
+from geobservatory.insar.coherence import coherence
 from geobservatory.insar.esd import Shift, estimate_shift
 from geobservatory.insar.interferogram import Interferogram, make_interferogram
 from geobservatory.insar.pair import Layout, lay_out, match_bursts
+from geobservatory.insar.register import estimate_offset
 from geobservatory.insar.stream import Offset, Prepared, prepare
 from geobservatory.sandbox.geolocation import world_dem
-from geobservatory.sandbox.instrument import LINE_S, SWATHS
+from geobservatory.sandbox.instrument import LINE_S, SAMPLING_HZ, SWATHS
 from geobservatory.sandbox.plan import Plan, Window, _bounds
 from geobservatory.sandbox.scenario import Acquisition, Scenario, find_scenario
 from geobservatory.sandbox.simulate import simulate
@@ -121,7 +124,45 @@ def test_seams_vanish_once_it_is_applied(mistimed: Run) -> None:
         assert abs(jump) < 0.03
     full = mistimed.corrected.valid
     assert abs(np.angle(mistimed.corrected.cross[full].sum())) < 0.02
-    assert np.nanmean(mistimed.corrected.coherence) == pytest.approx(0.9, abs=0.03)
+    assert np.nanmean(coherence(mistimed.corrected)) == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.parametrize(("lines", "samples"), [(0.3, 0.0), (-0.7, 0.4), (2.25, -1.5)])
+def test_images_are_registered_where_orbits_are_wrong(
+    quiet: Scenario, tmp_path: Path, lines: float, samples: float
+) -> None:
+    """To a few hundredths of a pixel: near enough for spectral diversity to take its turn."""
+    dates = (
+        Acquisition(days=0),
+        Acquisition(
+            days=12,
+            perpendicular_m=60.0,
+            azimuth_timing_s=lines * LINE_S,
+            range_timing_s=samples / SAMPLING_HZ,
+        ),
+    )
+    plan = plan_of(quiet, *dates, bursts=2)
+    products = [open_product(path) for path in simulate(plan, tmp_path, lambda n: None).products]
+    layout, prepared, images = opened(plan, products, ("IW2",))
+    dem = world_dem(plan)
+    found = estimate_offset(layout, prepared, images, dem)
+    assert found.offset.lines == pytest.approx(lines, abs=0.03)
+    assert found.offset.samples == pytest.approx(samples, abs=0.03)
+    assert abs(found.offset.lines - lines) < 4 * found.sigma_lines
+    assert abs(found.offset.samples - samples) < 4 * found.sigma_samples
+    rest = estimate_shift(layout, prepared, images, dem, found.offset)
+    assert found.offset.lines + rest.lines == pytest.approx(lines, abs=0.001)
+
+
+def test_images_of_different_ground_are_not_registered(quiet: Scenario, tmp_path: Path) -> None:
+    bare = quiet.ground.model_copy(update={"coherence": 0.0})
+    dates = Acquisition(days=0), Acquisition(days=12)
+    plan = plan_of(quiet.model_copy(update={"ground": bare}), *dates)
+    products = [open_product(path) for path in simulate(plan, tmp_path, lambda n: None).products]
+    layout, prepared, images = opened(plan, products, ("IW2",))
+    found = estimate_offset(layout, prepared, images, world_dem(plan))
+    assert math.isinf(found.sigma_lines)
+    assert found.offset == Offset()
 
 
 def test_swaths_come_together_without_a_seam(
