@@ -1,0 +1,1 @@
+"""What comes out: maps as rasters, pictures and metadata."""
