@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from geobservatory.engines.inputs import Inputs
 from geobservatory.engines.radar import RadarMaps
-from geobservatory.insar.coherence import noise_coherence, phase_deviation
+from geobservatory.insar.coherence import phase_deviation
 from geobservatory.insar.detect import find_deformation
 from geobservatory.insar.geocode import Lookup, interpolate, look_up, nearest
 from geobservatory.insar.judge import Quality
@@ -70,7 +70,7 @@ def make_maps(inputs: Inputs, radar: RadarMaps) -> Maps:
     mask = nearest(radar.mask, lookup, Mask.NO_DATA)
     mask[np.isnan(lookup.height_m)] |= Mask.NO_HEIGHT
     mask[np.isnan(phasor)] |= Mask.NO_DATA
-    _mark_water(inputs, mask, found)
+    _mark_water(mask, lookup.height_m, found)
     return Maps(
         lookup=lookup,
         wrapped=np.angle(phasor),
@@ -90,7 +90,7 @@ def measure(maps: Maps, radar: RadarMaps) -> Quality:
     bad = Mask.NO_DATA | Mask.NO_HEIGHT | Mask.WATER | Mask.LAYOVER | Mask.SHADOW
     land = (maps.mask & bad) == 0
     found = maps.coherence[land]
-    share = float((found > noise_coherence(radar.looks)).mean()) if found.size else 0.0
+    share = float((maps.mask[land] & Mask.LOW_COHERENCE == 0).mean()) if found.size else 0.0
     correlation = slope = main = deformation = None
     if maps.components is not None and maps.displacement_m is not None:
         unwrapped = int((maps.components > 0).sum())
@@ -125,14 +125,12 @@ def _small(components: NDArray[np.uint32]) -> NDArray[np.uint16]:
     return np.where(components < 65535, components, 0).astype(np.uint16)
 
 
-def _mark_water(inputs: Inputs, mask: NDArray[np.uint8], found: NDArray[np.float32]) -> None:
-    """Mark level ground that is not coherent, and what the heights say is sea."""
-    level, grid = level_ground(inputs.dem), inputs.grid
-    for first in range(0, grid.rows, 256):
-        here = slice(first, min(first + 256, grid.rows))
-        wet = level.sample(*grid.places(here.start, here.stop)) > 0.5
-        wet &= ((mask[here] & Mask.LOW_COHERENCE) != 0) | ~(found[here] > 0.5)
-        mask[here][wet] |= Mask.WATER
+def _mark_water(
+    mask: NDArray[np.uint8], height_m: NDArray[np.float32], found: NDArray[np.float32]
+) -> None:
+    """Mark level ground that is hardly coherent: plains of that kind are water."""
+    hardly = ((mask & Mask.LOW_COHERENCE) != 0) | ~(found > 0.5)
+    mask[level_ground(height_m) & hardly] |= Mask.WATER
 
 
 def _with_height(

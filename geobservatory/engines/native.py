@@ -42,7 +42,7 @@ def make(request: Request, progress: Progress = lambda doing, share: None) -> Re
     started = time.monotonic()
     before = numba.get_num_threads()
     if request.threads is not None:
-        numba.set_num_threads(min(request.threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(request.threads, before))
     try:
         return _make(request, started, progress)
     except OSError as error:
@@ -83,9 +83,7 @@ def _key(inputs: Inputs, request: Request) -> str:
         {
             "version": __version__,
             "products": [_state(one) for one in (request.reference, request.secondary)],
-            "orbits": [
-                (one.orbit.source, one.file and _state(one.file)) for one in inputs.orbits
-            ],
+            "orbits": [(one.orbit.source, one.file and _state(one.file)) for one in inputs.orbits],
             "heights": (inputs.dem.source, inputs.dem.bounds, inputs.dem.heights.shape),
             "polarisation": inputs.polarisation,
             "bursts": [str(tile.pair.identity) for tile in inputs.layout.tiles],

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from geobservatory.engines.inputs import Inputs
 from geobservatory.engines.request import Progress, Request
 from geobservatory.engines.work import Work
-from geobservatory.insar.coherence import coherence, effective_looks, noise_coherence
+from geobservatory.insar.coherence import coherence, effective_looks, is_coherent
 from geobservatory.insar.esd import Shift, estimate_shift
 from geobservatory.insar.goldstein import goldstein
 from geobservatory.insar.interferogram import Interferogram, blank
@@ -92,8 +92,7 @@ def make_radar_maps(inputs: Inputs, request: Request, work: Work, progress: Prog
     progress("layover and shadow", 0.80)
     mask = terrain_mask(layout, inputs.flown[0], dem)
     mask[~valid] |= Mask.NO_DATA
-    with np.errstate(invalid="ignore"):
-        mask[valid & ~(found > noise_coherence(looks))] |= Mask.LOW_COHERENCE
+    mask[valid & ~is_coherent(found, looks)] |= Mask.LOW_COHERENCE
     unwrapped = None
     if request.unwrapped:
         progress("unwrapping", 0.85)

@@ -13,6 +13,10 @@ from geobservatory.sentinel1.annotation import Annotation, Band
 _WINDOW = 5
 # Below this agreement among them the frequency is that of noise, and is not corrected for.
 _AGREEMENT = 0.5
+# Cells each way that are averaged to tell coherent ground from noise, and how far above the mean
+# chance gets in one case of a hundred.
+_AVERAGED = 3
+_ONE_IN_A_HUNDRED = 2.326
 
 
 def coherence(made: Interferogram) -> NDArray[np.float32]:
@@ -99,11 +103,24 @@ def phase_deviation(coherence: NDArray[np.float32], looks: float) -> NDArray[np.
     return np.minimum(bound, np.float32(math.pi / math.sqrt(3))).astype(np.float32)
 
 
-def noise_coherence(looks: float, probability: float = 0.01) -> float:
-    """Give the sample coherence that ground without any exceeds with a probability.
+def is_coherent(found: NDArray[np.float32], looks: float) -> NDArray[np.bool_]:
+    """Tell the cells whose coherence noise would have in one case of a hundred only.
 
-    Of L independent looks, P(c > x) = (1 - x^2)^(L - 1) (Touzi et al., 1999, eq. 12 at zero).
+    Coherence is averaged over three by three cells first. Of ground without any, the sample
+    coherence of L independent looks has the mean sqrt(pi) / 2 Gamma(L) / Gamma(L + 1/2) and the
+    mean square 1 / L (Touzi et al., 1999, eqs. 12 and 15, at zero).
+
+    Parameters
+    ----------
+    found
+        (rows, cols), NaN where there is nothing.
     """
-    if looks <= 1:
-        return 1.0
-    return math.sqrt(1 - probability ** (1 / (looks - 1)))
+    looks = max(looks, 1.0)
+    mean = math.sqrt(math.pi) / 2 * math.exp(math.lgamma(looks) - math.lgamma(looks + 0.5))
+    spread = math.sqrt(max(1 / looks - mean**2, 0.0) / _AVERAGED**2)
+    known = np.isfinite(found)
+    count = uniform_filter(known.astype(np.float32), _AVERAGED, mode="constant")
+    total = uniform_filter(np.where(known, found, 0), _AVERAGED, mode="constant")
+    # At an edge fewer cells are averaged, and chance goes further.
+    share = np.maximum(count, 1 / _AVERAGED**2)
+    return known & (total / share > mean + _ONE_IN_A_HUNDRED * spread / np.sqrt(share))

@@ -1,10 +1,11 @@
 """Whether the ground moved: the map of motion against the noise of its own quiet parts.
 
-Motion is averaged over a kilometre. What differs from the middle of the map by more than four
-standard deviations of the noise, over three connected square kilometres, is called deformation.
-The noise is read from differences over half the map; where deformation itself fills the map these
-are too large, so it is taken to be at most twice what the troposphere makes of that distance,
-2.5 mm sqrt(km) (Emardson et al., 2003).
+Motion is averaged over a kilometre, and the plane that most of the map agrees on is taken off, for
+orbits leave one. What then differs from the middle of the map by more than four standard deviations
+of the noise, over three connected square kilometres, is called deformation. The noise is read from
+differences over half the map; where deformation itself fills the map these are too large, so it is
+taken to be at most 1.5 times what the troposphere usually makes of that distance, 2.5 mm sqrt(km)
+(Emardson et al., 2003).
 """
 
 import math
@@ -20,7 +21,7 @@ _BLOCK_M = 1000.0
 _LIMIT = 4.0
 _LEAST_KM2 = 3.0
 _FARTHEST_KM = 40.0
-_TROPOSPHERE_M = 2.5e-3
+_TROPOSPHERE_M = 1.5 * 2.5e-3
 _LEAST_NOISE_M = 1e-3
 _GAUSSIAN = 1.4826  # standard deviation from the median of absolute values
 
@@ -37,7 +38,8 @@ class Deformation:
         The least motion, averaged over a kilometre, that would have been called deformation; NaN
         where there is nothing to judge.
     highest_m, lowest_m
-        Largest motion toward and away from the satellite, averaged over a kilometre.
+        Largest motion toward and away from the satellite, averaged over a kilometre, the plane
+        taken off.
     area_km2
         Of what was detected.
     ramp_m_per_100km
@@ -68,13 +70,21 @@ def find_deformation(displacement_m: NDArray[np.float32], grid: MapGrid) -> Defo
     block_km = size * grid.step / 1e3
     if np.isfinite(blocks).sum() < 9:
         return Deformation(False, math.nan, math.nan, math.nan, 0.0, (math.nan, math.nan), math.nan)
-    ramp = _ramp(blocks, block_km)
-    noise = _noise(blocks, block_km)
+    east, north = _ramp(blocks, block_km)
+    rows, cols = np.indices(blocks.shape) * block_km
+    level = blocks - (east * cols - north * rows)
+    noise = _noise(level, block_km)
     limit = _LIMIT * noise
-    moved = blocks - np.nanmedian(blocks)
-    area = _largest(moved > limit, block_km) + _largest(moved < -limit, block_km)
+    moved = level - np.nanmedian(level)
+    area = _area(moved > limit, block_km) + _area(moved < -limit, block_km)
     return Deformation(
-        area > 0, limit, float(np.nanmax(moved)), float(np.nanmin(moved)), area, ramp, noise
+        detected=area > 0,
+        limit_m=limit,
+        highest_m=float(np.nanmax(moved)),
+        lowest_m=float(np.nanmin(moved)),
+        area_km2=area,
+        ramp_m_per_100km=(100 * east, 100 * north),
+        noise_m=noise,
     )
 
 
@@ -100,7 +110,7 @@ def _noise(blocks: NDArray[np.float64], block_km: float) -> float:
         ]
     )
     differences = differences[np.isfinite(differences)]
-    troposphere = 2 * _TROPOSPHERE_M * math.sqrt(lag * block_km)
+    troposphere = _TROPOSPHERE_M * math.sqrt(lag * block_km)
     if differences.size < 9:
         return troposphere
     centre = np.median(differences)
@@ -108,7 +118,7 @@ def _noise(blocks: NDArray[np.float64], block_km: float) -> float:
     return min(max(found, _LEAST_NOISE_M), troposphere)
 
 
-def _largest(marked: NDArray[np.bool_], block_km: float) -> float:
+def _area(marked: NDArray[np.bool_], block_km: float) -> float:
     """Area of the connected regions that are large enough, square kilometres."""
     labels, count = label(marked, structure=np.ones((3, 3)))
     if not count:
@@ -118,7 +128,10 @@ def _largest(marked: NDArray[np.bool_], block_km: float) -> float:
 
 
 def _ramp(blocks: NDArray[np.float64], block_km: float) -> tuple[float, float]:
-    """Fit a plane; what lies far from it, such as deformation, loses its say step by step."""
+    """Fit a plane, metres a kilometre toward east and north.
+
+    What lies far from it, such as deformation, loses its say step by step.
+    """
     rows, cols = np.nonzero(np.isfinite(blocks))
     value = blocks[rows, cols]
     plane = np.column_stack([cols * block_km, -rows * block_km, np.ones(len(rows))])
@@ -128,4 +141,4 @@ def _ramp(blocks: NDArray[np.float64], block_km: float) -> tuple[float, float]:
         found = np.linalg.lstsq(plane * root[:, None], value * root, rcond=None)[0]
         rest = np.abs(value - plane @ found)
         weight = 1 / np.maximum(rest, max(float(np.median(rest)) * 0.1, 1e-6))
-    return float(found[0] * 100), float(found[1] * 100)
+    return float(found[0]), float(found[1])

@@ -161,10 +161,11 @@ def _unwrapping(quality: Quality, bad: list[str], doubtful: list[str]) -> None:
                 f"the largest connected component is {quality.main_component:.0%} of what was "
                 "unwrapped; between components whole turns are not known"
             )
-    if quality.deformation is not None:
+    # Deformation that fills a map looks like a ramp.
+    if quality.deformation is not None and not quality.deformation.detected:
         east, north = quality.deformation.ramp_m_per_100km
         if math.hypot(east, north) > 0.1:
             doubtful.append(
                 f"a ramp of {east * 1e3:+.0f} mm east and {north * 1e3:+.0f} mm north over 100 km "
-                "is left: orbit, ionosphere or deformation wider than the map"
+                "is left: orbit, ionosphere, or deformation wider than the map"
             )

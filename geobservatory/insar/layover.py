@@ -19,6 +19,9 @@ from geobservatory.insar.rdr2geo import RIGHT, locate
 from geobservatory.insar.track import Track, state
 
 LAYOVER, SHADOW, UNKNOWN = 1, 2, 4
+# Steps from one exact place to the next; between them, some 250 m, the way is straight to a
+# millimetre.
+_NODE = 16
 
 
 def layover_shadow(
@@ -79,10 +82,18 @@ def _walk(  # type: ignore[no-untyped-def]
     heights, first_lon, first_lat, lon_step, lat_step = grid
     for line in numba.prange(times.size):
         ranges, angles = np.empty(count), np.empty(count)
+        lat, lon, ahead_lat, ahead_lon = 0.0, 0.0, 0.0, 0.0
         px, py, pz = state(cubics, start, step, times[line])[:3]
         far = math.sqrt(px * px + py * py + pz * pz)
         for i in range(count):
-            lat, lon = locate(cubics, start, step, times[line], first + i * step_m, 0.0, side)
+            if i % _NODE == 0:
+                here, there = first + i * step_m, first + (i + _NODE) * step_m
+                lat, lon = locate(cubics, start, step, times[line], here, 0.0, side)
+                end_lat, end_lon = locate(cubics, start, step, times[line], there, 0.0, side)
+                ahead_lat = (end_lat - lat) / _NODE
+                ahead_lon = ((end_lon - lon + math.pi) % (2 * math.pi) - math.pi) / _NODE
+            else:
+                lat, lon = lat + ahead_lat, lon + ahead_lon
             height = height_at(
                 heights, first_lon, first_lat, lon_step, lat_step,
                 math.degrees(lat), math.degrees(lon),

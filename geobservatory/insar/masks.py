@@ -1,8 +1,8 @@
 """Why a cell of the map is not to be trusted: bits of one mask."""
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter
 
 from geobservatory.insar.dem import Dem
 from geobservatory.insar.layover import layover_shadow
@@ -33,9 +33,9 @@ MEANINGS = {
 }
 
 
-# Land in a DEM varies by more than this over five cells; lakes and the sea are levelled in them,
-# but for the slope of the geoid.
-_LEVEL_M, _LEVEL_CELLS = 0.05, 5
+# Land in a DEM varies by more than this over so many cells each way; lakes and the sea are levelled
+# in it, but for the slope of the geoid.
+_LEVEL_M, _LEVEL_CELLS = 0.05, 2
 
 
 def terrain_mask(layout: Layout, orbit: Orbit, dem: Dem) -> NDArray[np.uint8]:
@@ -64,22 +64,31 @@ def terrain_mask(layout: Layout, orbit: Orbit, dem: Dem) -> NDArray[np.uint8]:
     )
 
 
-def level_ground(dem: Dem) -> Dem:
-    """Mark cells of a DEM that are level as water is: 1 where they are, 0 elsewhere.
+def level_ground(height_m: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Find the cells of a map that are level as water is, with all their neighbours.
 
-    Returns
-    -------
-    level
-        On the grid of the DEM, to be sampled like it.
+    Parameters
+    ----------
+    height_m
+        (rows, cols); cells without a height are not level.
     """
-    highest = maximum_filter(dem.heights, _LEVEL_CELLS)
-    lowest = minimum_filter(dem.heights, _LEVEL_CELLS)
-    level = (highest - lowest) < _LEVEL_M
-    return Dem(
-        heights=np.ascontiguousarray(level, np.float32),
-        longitude=dem.longitude,
-        latitude=dem.latitude,
-        longitude_step=dem.longitude_step,
-        latitude_step=dem.latitude_step,
-        source=dem.source,
-    )
+    level = np.zeros(height_m.shape, np.bool_)
+    _level(height_m, level)
+    return level
+
+
+@numba.njit(parallel=True, cache=True)
+def _level(height, level) -> None:  # type: ignore[no-untyped-def]
+    rows, cols = height.shape
+    for i in numba.prange(rows):
+        for j in range(cols):
+            same = height[i, j] == height[i, j]
+            for k in range(max(i - _LEVEL_CELLS, 0), min(i + _LEVEL_CELLS + 1, rows)):
+                # A slope shows in the first neighbour that is looked at.
+                if not same:
+                    break
+                for m in range(max(j - _LEVEL_CELLS, 0), min(j + _LEVEL_CELLS + 1, cols)):
+                    if not abs(height[k, m] - height[i, j]) < _LEVEL_M:
+                        same = False
+                        break
+            level[i, j] = same

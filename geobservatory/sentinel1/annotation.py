@@ -88,7 +88,7 @@ class GeolocationGrid:
 
 @dataclass(frozen=True)
 class Band:
-    """A processed band, and the Hamming window over it; its coefficient is 1 where there is none."""
+    """A processed band and the coefficient of the Hamming window over it, 1 where there is none."""
 
     width_hz: float
     window: float
