@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +16,8 @@ from geobservatory.insar.map_grid import MapGrid
 from geobservatory.products.shade import NOTHING
 
 _WGS84 = Geod(ellps="WGS84")
+# Least width over height, and height over width.
+_NARROWEST, _FLATTEST = 0.42, 0.3
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2, 5, 10, 20, 30)
 INK = "#26323a"
 FLIGHT, LOOK, STAR = INK, "#c4352b", "#ffd84d"
@@ -32,6 +35,8 @@ class Frame:
         Edges, units of the plane.
     metres_east, metres_north
         On the ground, a unit of the plane, in the middle.
+    up
+        Direction on the ground of the plane's up in the middle, clockwise from north, radians.
     """
 
     crs: str
@@ -41,6 +46,7 @@ class Frame:
     north: float
     metres_east: float
     metres_north: float
+    up: float
 
     @property
     def aspect(self) -> float:
@@ -58,15 +64,13 @@ class Frame:
         return (self.north - self.south) * self.metres_north
 
 
-def frame_about(grid: MapGrid, rows: slice, cols: slice, narrowest: float) -> Frame:
+def frame_about(grid: MapGrid, rows: slice, cols: slice) -> Frame:
     """Frame some cells of a grid, with room added where the frame would be too narrow or flat.
 
     Parameters
     ----------
     rows, cols
         First and stop, of the grid.
-    narrowest
-        Least ratio of the shorter to the longer edge.
     """
     west, east = (grid.left + one * grid.step for one in (cols.start, cols.stop))
     north, south = (grid.top - one * grid.step for one in (rows.start, rows.stop))
@@ -74,13 +78,13 @@ def frame_about(grid: MapGrid, rows: slice, cols: slice, narrowest: float) -> Fr
     back = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
     lon, lat = back.transform([x - d, x + d, x, x], [y, y, y - d, y + d])
     metres_east = _WGS84.inv(lon[0], lat[0], lon[1], lat[1])[2] / (2 * d)
-    metres_north = _WGS84.inv(lon[2], lat[2], lon[3], lat[3])[2] / (2 * d)
+    up, _, length = _WGS84.inv(lon[2], lat[2], lon[3], lat[3])
+    metres_north = length / (2 * d)
     width, height = (east - west) * metres_east, (north - south) * metres_north
-    half_x = max(width, height * narrowest) / metres_east / 2
-    half_y = max(height, width * narrowest) / metres_north / 2
-    return Frame(
-        grid.crs, x - half_x, x + half_x, y - half_y, y + half_y, metres_east, metres_north
-    )
+    half_x = max(width, height * _NARROWEST) / metres_east / 2
+    half_y = max(height, width * _FLATTEST) / metres_north / 2
+    edges = x - half_x, x + half_x, y - half_y, y + half_y
+    return Frame(grid.crs, *edges, metres_east, metres_north, math.radians(up))
 
 
 def set_frame(axes: Axes, frame: Frame, *, labels: bool) -> None:
@@ -114,7 +118,8 @@ def set_frame(axes: Axes, frame: Frame, *, labels: bool) -> None:
 def _levels(values: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = float(values.min()), float(values.max())
     step = next((one for one in _STEPS if (high - low) / one <= 4.5), 45)
-    return np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
+    first, stop = math.ceil(low / step), math.floor(high / step) + 1
+    return (np.arange(first, stop) * step).astype(np.float64)
 
 
 def _number(
@@ -122,7 +127,7 @@ def _number(
     along: NDArray[np.float64],
     values: NDArray[np.float64],
     levels: NDArray[np.float64],
-    which: str,
+    which: Literal["x", "y"],
 ) -> None:
     """Write degrees where the lines of the graticule meet an edge."""
     places, texts = [], []
@@ -140,7 +145,7 @@ def _number(
     if which == "y":
         for text in axes.get_yticklabels():
             text.set_rotation(90)
-            text.set_va("center")
+            text.set_verticalalignment("center")
 
 
 def degrees(value: float, which: str, digits: int) -> str:
@@ -201,23 +206,30 @@ def scale_bar(axes: Axes, inch_m: float, room_in: float) -> None:
         axes.text(x, y, text, ha="center", va=va, fontsize=9, color=INK)
 
 
-def compass(axes: Axes, x: float, flight: float | None, look: float | None) -> None:
+def compass(axes: Axes, x: float, up: float, flight: float | None, look: float | None) -> None:
     """Draw north, and the directions of flight and look, into axes measured in inches.
 
     Parameters
     ----------
     x
-        Where; 0.7 inch is needed to the left, 0.4 to the right, above and below 0.
+        Where; an inch is needed to the left, half of one to the right, above and below 0.
+    up
+        Direction that is up in the map.
     flight, look
-        Clockwise from north, radians.
+        All clockwise from north, radians.
     """
-    axes.text(x - 0.62, 0.22, "N", ha="center", va="bottom", fontsize=9, color=INK)
-    _arrow(axes, (x - 0.62, -0.3), (x - 0.62, 0.21), INK, 0.9)
+    away, tall = x - 0.65, 0.27
+    east, north = math.sin(-up), math.cos(up)
+    _arrow(axes, (away - tall * east, -tall * north), (away + tall * east, tall * north), INK, 0.9)
+    axes.text(
+        away + 0.36 * east, 0.36 * north, "N", ha="center", va="center", fontsize=9, color=INK
+    )
     if flight is not None:
-        east, north = 0.36 * math.sin(flight), 0.36 * math.cos(flight)
+        east, north = 0.36 * math.sin(flight - up), 0.36 * math.cos(flight - up)
         _arrow(axes, (x - east, -north), (x + east, north), FLIGHT, 1.8)
     if look is not None:
-        _arrow(axes, (x, 0), (x + 0.34 * math.sin(look), 0.34 * math.cos(look)), LOOK, 1.8)
+        east, north = 0.34 * math.sin(look - up), 0.34 * math.cos(look - up)
+        _arrow(axes, (x, 0), (x + east, north), LOOK, 1.8)
 
 
 def _arrow(
