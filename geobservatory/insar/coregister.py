@@ -37,11 +37,11 @@ class Geometry:
     Attributes
     ----------
     values
-        (rows, cols, 3, 4): on the coarse grid, at three heights: latitude and longitude (degrees)
-        of the place, line of the secondary minus line of the reference, and range of the secondary
-        minus range of the reference (metres).
+        (rows, cols, 4, 3): on the coarse grid, latitude and longitude (degrees) of the place, line
+        of the secondary minus line of the reference, and range of the secondary minus range of
+        the reference (metres), each as c0 + c1 w + c2 w^2 of the height, w from 0 to 1.
     low_m, high_m
-        Lowest and highest of the three heights; the other is midway.
+        Heights of w = 0 and 1.
     range_shift
         Samples by which the secondary's first sample is farther than the reference's.
     sample_m
@@ -105,13 +105,23 @@ def make_geometry(reference: BurstView, secondary: BurstView, dem: Dem) -> Geome
         height,
     )
     seen, away = geo2rdr(secondary.track, latitude, longitude, height)
-    values = np.empty((*shape, 4))
-    values[..., _LATITUDE] = np.degrees(latitude)
-    values[..., _LONGITUDE] = np.degrees(np.unwrap(np.unwrap(longitude, axis=0), axis=1))
-    values[..., _LINE] = (seen - secondary.start_s) / secondary.line_s - rows[:, None, None]
-    values[..., _RANGE] = away - distance[None, :, None]
+    values = np.empty((*shape[:2], 4, 3))
+    values[..., _LATITUDE, :] = np.degrees(latitude)
+    values[..., _LONGITUDE, :] = np.degrees(np.unwrap(np.unwrap(longitude, axis=0), axis=1))
+    values[..., _LINE, :] = (seen - secondary.start_s) / secondary.line_s - rows[:, None, None]
+    values[..., _RANGE, :] = away - distance[None, :, None]
+    # Through the values at the three heights goes one parabola.
+    low_value, middle, high_value = np.moveaxis(values, -1, 0)
+    values = np.stack(
+        [
+            low_value,
+            4 * middle - 3 * low_value - high_value,
+            2 * (low_value + high_value) - 4 * middle,
+        ],
+        axis=-1,
+    )
     shift = (secondary.near_m - reference.near_m) / reference.sample_m
-    return Geometry(values, low, high, shift, reference.sample_m)
+    return Geometry(np.ascontiguousarray(values), low, high, shift, reference.sample_m)
 
 
 def strip_nodes(
@@ -137,60 +147,63 @@ def strip_nodes(
     return Nodes(first_line, first_sample, height, line, out[3], path)
 
 
-@numba.njit(cache=True, inline="always")
-def _at(values, row: int, col: int, u: float, v: float, w: float, k: int):  # type: ignore[no-untyped-def]
-    """Value k in cell (row, col): bilinear in u, v; quadratic in the share w of the heights."""
-    a, b, c = 2 * (w - 0.5) * (w - 1), 4 * w * (1 - w), 2 * w * (w - 0.5)
-    total = 0.0
-    for i in range(2):
-        for j in range(2):
-            weight = (u if i else 1 - u) * (v if j else 1 - v)
-            cell = values[row + i, col + j]
-            total += weight * (a * cell[0, k] + b * cell[1, k] + c * cell[2, k])
-    return total
-
-
 @numba.njit(parallel=True, cache=True)
 def _look_up(values, low, high, grid, first_line, first_sample, out) -> None:  # type: ignore[no-untyped-def]
     heights, first_lon, first_lat, lon_step, lat_step = grid
     span = high - low
+    enough = _ENOUGH_M / span
     for i in numba.prange(out.shape[1]):
-        line = first_line + i * NODE_LINES
-        u = line / _LINES + 1
+        u = (first_line + i * NODE_LINES) / _LINES + 1
         row = min(max(int(u), 0), values.shape[0] - 2)
         u -= row
-        guess = 0.5
+        # Bilinear between nodes: first along the line, once for all its samples.
+        along = (1 - u) * values[row] + u * values[row + 1]
+        guess, slope = 0.5, -1.0
         for j in range(out.shape[2]):
             v = (first_sample + j * NODE_SAMPLES) / _SAMPLES + 1
             col = min(max(int(v), 0), values.shape[1] - 2)
             v -= col
-            # The share of the span at which the place seen is as high as the DEM there.
-            w = guess
+            here, there = along[col], along[col + 1]
+            lat0 = (1 - v) * here[0, 0] + v * there[0, 0]
+            lat1 = (1 - v) * here[0, 1] + v * there[0, 1]
+            lat2 = (1 - v) * here[0, 2] + v * there[0, 2]
+            lon0 = (1 - v) * here[1, 0] + v * there[1, 0]
+            lon1 = (1 - v) * here[1, 1] + v * there[1, 1]
+            lon2 = (1 - v) * here[1, 2] + v * there[1, 2]
+            # The share of the span at which the place seen is as high as the DEM there: secants,
+            # the first one with its neighbour's slope; where those go astray, halves.
+            w, last, last_over = guess, 0.0, 0.0
             below, above = 0.0, 1.0
             found = math.nan
             for step in range(_STEPS):
-                lat = _at(values, row, col, u, v, w, 0)
-                lon = _at(values, row, col, u, v, w, 1)
+                lat = lat0 + w * (lat1 + w * lat2)
+                lon = lon0 + w * (lon1 + w * lon2)
                 ground = height_at(heights, first_lon, first_lat, lon_step, lat_step, lat, lon)
-                wanted = (ground - low) / span
-                if wanted != wanted:
+                over = (ground - low) / span - w
+                if over != over:
                     break
-                if abs(wanted - w) * span < _ENOUGH_M:
+                if abs(over) < enough:
                     found = w
                     break
                 # Where the ground is higher than assumed the root is above, else below.
-                if wanted > w:
+                if over > 0:
                     below = w
                 else:
                     above = w
-                # The DEM's own answer; on steep slopes that goes astray or creeps: then halve.
+                if step and w != last and over != last_over:
+                    slope = (over - last_over) / (w - last)
+                last, last_over = w, over
+                wanted = w - over / slope if slope < 0 else w + over
                 near = step < _TRUSTED and below < wanted < above
                 w = wanted if near else 0.5 * (below + above)
             if found != found:
-                guess = 0.5
+                guess, slope = 0.5, -1.0
                 out[0, i, j], out[1, i, j], out[2, i, j] = math.nan, math.nan, math.nan
                 continue
             guess = found
             out[0, i, j] = low + found * span
-            out[1, i, j] = _at(values, row, col, u, v, found, 2)
-            out[2, i, j] = _at(values, row, col, u, v, found, 3)
+            for k in range(2, 4):
+                line = (1 - v) * here[k, 0] + v * there[k, 0]
+                line += found * ((1 - v) * here[k, 1] + v * there[k, 1])
+                line += found * found * ((1 - v) * here[k, 2] + v * there[k, 2])
+                out[k - 1, i, j] = line

@@ -23,6 +23,8 @@ from geobservatory.insar.tops import Carrier, carrier_phase
 # Taps of the interpolation kernel each way, and steps of its table within one sample.
 TAPS = 8
 _FINE = 256
+# Samples beyond the secondary's own on either side of a line that is being interpolated.
+_PAD = 32
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,10 @@ def interfere(
     powers = np.zeros((2, rows, cols), np.float32)
     pixels = np.zeros((rows, cols), np.int32)
     left, right = secondary_samples
+    planes = np.empty((2, secondary.shape[0], right - left), np.float32)
+    _split(secondary[:, left:right], planes)
     _interfere(
-        reference, secondary[:, left:right],
+        reference, planes,
         secondary_first_line - first[0], left - first[1],
         nodes.line_offset, nodes.sample_offset, nodes.path_m, 2 / wavelength_m,
         (
@@ -141,34 +145,38 @@ def interfere(
 _TABLE = kernel_table()
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(parallel=True, cache=True, fastmath={"contract", "nsz", "reassoc"})
 def _deramp(pixels, first_line, rate, centroid, reference, line_s) -> None:  # type: ignore[no-untyped-def]
+    samples = pixels.shape[1]
     for i in numba.prange(pixels.shape[0]):
-        for j in range(pixels.shape[1]):
-            phase = carrier_phase(
-                rate, centroid, reference, line_s, float(first_line + i), float(j)
-            )
-            cycles = phase / (2 * math.pi)
-            angle = np.float32(2 * math.pi * (cycles - math.floor(cycles)))
-            pixels[i, j] *= np.complex64(complex(math.cos(angle), -math.sin(angle)))
+        line = float(first_line + i)
+        ahead = _cycles(rate, centroid, reference, line_s, line, 0.0)
+        for first in range(0, samples, NODE_SAMPLES):
+            # Within eight samples the carrier bends by less than 1e-5 radians.
+            cycles = ahead
+            ahead = _cycles(rate, centroid, reference, line_s, line, float(first + NODE_SAMPLES))
+            turn, step = _turn(cycles), _turn((ahead - cycles) / NODE_SAMPLES)
+            for j in range(first, min(first + NODE_SAMPLES, samples)):
+                pixels[i, j] *= turn
+                turn *= step
 
 
 @numba.njit(cache=True, inline="always")
-def _resampled(secondary, line: float, sample: float, table):  # type: ignore[no-untyped-def]
-    """Deramped secondary at a fractional line and sample; zero where the kernel would leave it."""
-    row, col = math.floor(line), math.floor(sample)
-    top, left = row - TAPS // 2 + 1, col - TAPS // 2 + 1
-    if top < 0 or left < 0 or top + TAPS > secondary.shape[0] or left + TAPS > secondary.shape[1]:
-        return np.complex64(0)
-    down = table[int((line - row) * _FINE + 0.5)]
-    across = table[int((sample - col) * _FINE + 0.5)]
-    total = np.complex64(0)
-    for i in range(TAPS):
-        part = np.complex64(0)
-        for j in range(TAPS):
-            part += across[j] * secondary[top + i, left + j]
-        total += down[i] * part
-    return total
+def _cycles(rate, centroid, reference, line_s, line: float, sample: float):  # type: ignore[no-untyped-def]
+    # Past the last sample the carrier goes on as it did: the step before it must stay straight.
+    last = rate.size - 1
+    phase = carrier_phase(rate, centroid, reference, line_s, line, min(sample, float(last)))
+    if sample > last:
+        before = carrier_phase(rate, centroid, reference, line_s, line, float(last - 1))
+        phase += (sample - last) * (phase - before)
+    return phase / (2 * math.pi)
+
+
+@numba.njit(cache=True, inline="always")
+def _turn(cycles: float):  # type: ignore[no-untyped-def]
+    """Give exp(-2 pi i cycles), single precision after whole cycles are taken off."""
+    angle = np.float32(2 * math.pi * (cycles - math.floor(cycles)))
+    return np.complex64(complex(math.cos(angle), -math.sin(angle)))
 
 
 @numba.njit(cache=True, inline="always")
@@ -197,48 +205,118 @@ def _node_row(  # type: ignore[no-untyped-def]
         out[2, j] = phase / (2 * math.pi) + farther * cycles_a_metre
 
 
-@numba.njit(cache=True, inline="always")
-def _turn(cycles: float):  # type: ignore[no-untyped-def]
-    """Give exp(-2 pi i cycles), single precision after whole cycles are taken off."""
-    angle = np.float32(2 * math.pi * (cycles - math.floor(cycles)))
-    return np.complex64(complex(math.cos(angle), -math.sin(angle)))
+@numba.njit(parallel=True, cache=True)
+def _split(pixels, planes) -> None:  # type: ignore[no-untyped-def]
+    """Part complex numbers into real and imaginary planes, which vector units like better."""
+    for i in numba.prange(pixels.shape[0]):
+        for j in range(pixels.shape[1]):
+            planes[0, i, j] = pixels[i, j].real
+            planes[1, i, j] = pixels[i, j].imag
+
+
+@numba.njit(cache=True, fastmath={"contract", "nsz", "reassoc"})
+def _between_lines(planes, nodes, table, out) -> None:  # type: ignore[no-untyped-def]
+    """Interpolate between the lines of the secondary, at each of its samples that is needed.
+
+    The line wanted changes by some 1e-4 from sample to sample: from node to node it is taken as
+    one number, nearer to the truth than the kernel's table has steps. What the kernel would leave
+    is NaN. `out` has `_PAD` samples more on either side.
+    """
+    _, lines, width = planes.shape
+    out[:] = np.nan
+    done = 0
+    for j in range(nodes.shape[1] - 1):
+        at_line, first, stop = nodes[0, j], nodes[1, j], nodes[1, j + 1]
+        at_line = 0.5 * (at_line + nodes[0, j + 1])
+        # A node without height fails the comparisons.
+        if not (0 <= at_line < lines and -_PAD < first < stop < width + _PAD):
+            continue
+        row = int(at_line)
+        top = row - TAPS // 2 + 1
+        if top < 0 or top + TAPS > lines:
+            continue
+        weights = table[int((at_line - row) * _FINE + 0.5)]
+        left = max(done, math.floor(first) - TAPS // 2, 0)
+        right = min(math.floor(stop) + TAPS // 2 + 2, width)
+        done = max(done, right)
+        for part in range(2):
+            plane, line = planes[part], out[part]
+            for k in range(left, right):
+                total = weights[0] * plane[top, k]
+                for i in range(1, TAPS):
+                    total += weights[i] * plane[top + i, k]
+                line[_PAD + k] = total
 
 
 @numba.njit(parallel=True, cache=True, fastmath={"contract", "nsz", "reassoc"})
 def _interfere(  # type: ignore[no-untyped-def]
-    reference, secondary, line_shift, sample_shift, line_offset, sample_offset, path,
+    reference, planes, line_shift, sample_shift, line_offset, sample_offset, path,
     cycles_a_metre, carrier, table, azimuth_looks, range_looks,
     cross, reference_power, secondary_power, pixels,
 ) -> None:  # fmt: skip
-    nothing = np.complex64(0)
     samples = cross.shape[1] * range_looks
+    width = planes.shape[2]
     for row in numba.prange(cross.shape[0]):
         nodes = np.empty((3, path.shape[1]))
+        between = np.empty((2, width + 2 * _PAD), np.float32)
+        # Sums over the lines of the row: cross product (two parts), the two powers, how many.
+        sums = np.zeros((5, samples + NODE_SAMPLES), np.float32)
         for line in range(row * azimuth_looks, (row + 1) * azimuth_looks):
             _node_row(
                 line, line_shift, sample_shift, line_offset, sample_offset, path, cycles_a_metre,
                 carrier, nodes,
             )  # fmt: skip
-            for first in range(0, samples, NODE_SAMPLES):
-                j = first // NODE_SAMPLES
-                at_line, at_sample, cycles = nodes[0, j], nodes[1, j], nodes[2, j]
-                line_step = (nodes[0, j + 1] - at_line) / NODE_SAMPLES
-                sample_step = (nodes[1, j + 1] - at_sample) / NODE_SAMPLES
-                cycles_step = (nodes[2, j + 1] - cycles) / NODE_SAMPLES
-                # A node without height makes these NaN, which fails the comparison.
-                if not (at_line + 8 * line_step >= 0.0 and at_sample + 8 * sample_step >= 0.0):
-                    continue
-                turn, turn_step = _turn(cycles), _turn(cycles_step)
-                for sample in range(first, min(first + NODE_SAMPLES, samples)):
-                    z = reference[line, sample]
-                    if z != nothing:
-                        s = _resampled(secondary, at_line, at_sample, table)
-                        if s != nothing:
-                            cell = sample // range_looks
-                            cross[row, cell] += z * s.conjugate() * turn
-                            reference_power[row, cell] += z.real * z.real + z.imag * z.imag
-                            secondary_power[row, cell] += s.real * s.real + s.imag * s.imag
-                            pixels[row, cell] += 1
-                    at_line += line_step
-                    at_sample += sample_step
-                    turn *= turn_step
+            _between_lines(planes, nodes, table, between)
+            _multiply(reference[line], between, nodes, table, samples, sums)
+        for cell in range(cross.shape[1]):
+            re, im, one, other, count = sums[:, cell * range_looks]
+            for sample in range(cell * range_looks + 1, (cell + 1) * range_looks):
+                re += sums[0, sample]
+                im += sums[1, sample]
+                one += sums[2, sample]
+                other += sums[3, sample]
+                count += sums[4, sample]
+            cross[row, cell] = complex(re, im)
+            reference_power[row, cell] = one
+            secondary_power[row, cell] = other
+            pixels[row, cell] = int(count)
+
+
+@numba.njit(cache=True, fastmath={"contract", "nsz", "reassoc"})
+def _multiply(reference, between, nodes, table, samples, sums) -> None:  # type: ignore[no-untyped-def]
+    """Interpolate between samples, multiply with the reference, turn the phase, and add up.
+
+    From node to node the place between samples is one number too: it changes by 1e-3 at most where
+    ground is not laid over, and shifts no phase, for the spectrum lies about zero.
+    """
+    zero = np.float32(0)
+    re, im = np.empty(NODE_SAMPLES, np.float32), np.empty(NODE_SAMPLES, np.float32)
+    last = between.shape[1] - TAPS - NODE_SAMPLES
+    for first in range(0, samples, NODE_SAMPLES):
+        j = first // NODE_SAMPLES
+        at_sample, cycles = nodes[1, j], nodes[2, j]
+        step = (nodes[1, j + 1] - at_sample) / NODE_SAMPLES
+        middle = at_sample + (step - 1.0) * (0.5 * NODE_SAMPLES - 0.5)
+        if not (-_PAD + TAPS < middle < last - _PAD):
+            continue
+        col = math.floor(middle)
+        weights = table[int((middle - col) * _FINE + 0.5)]
+        left = _PAD + col - TAPS // 2 + 1
+        for k in range(NODE_SAMPLES):
+            re[k], im[k] = zero, zero
+        for i in range(TAPS):
+            for k in range(NODE_SAMPLES):
+                re[k] += weights[i] * between[0, left + i + k]
+                im[k] += weights[i] * between[1, left + i + k]
+        turn, turn_step = _turn(cycles), _turn((nodes[2, j + 1] - cycles) / NODE_SAMPLES)
+        for k in range(min(NODE_SAMPLES, samples - first)):
+            z = reference[first + k]
+            # Zero is what is not valid; NaN what the kernel could not reach, or has no height.
+            if (z.real != zero or z.imag != zero) and re[k] == re[k] and turn.real == turn.real:
+                product = z * complex(re[k], -im[k]) * turn
+                sums[0, first + k] += product.real
+                sums[1, first + k] += product.imag
+                sums[2, first + k] += z.real * z.real + z.imag * z.imag
+                sums[3, first + k] += re[k] * re[k] + im[k] * im[k]
+                sums[4, first + k] += np.float32(1)
+            turn *= turn_step
