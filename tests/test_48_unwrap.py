@@ -187,7 +187,7 @@ def test_components_are_numbered_by_size_and_crumbs_belong_to_none() -> None:
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WHOLE", 10_000)
+    monkeypatch.setattr(module, "_MOST_BYTES", 2_000_000)
     monkeypatch.setattr(unwrap_tiles, "_TILE", 220)
     monkeypatch.setattr(unwrap_tiles, "_OVERLAP", 48)
 

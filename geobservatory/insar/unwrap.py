@@ -17,13 +17,21 @@ import whirlwind
 from numpy.typing import NDArray
 
 from geobservatory.errors import InputError
-from geobservatory.insar.unwrap_tiles import LEAST_CELLS, NONE, Solution, by_size, solve_tiles
+from geobservatory.insar.unwrap_tiles import (
+    LEAST_CELLS,
+    NONE,
+    TILE_CELLS,
+    Solution,
+    by_size,
+    solve_tiles,
+)
 
 Method = Literal["whirlwind", "snaphu"]
 
-# Whirlwind was measured at 77 bytes a cell, what it is given and what is made of it take 20 more:
-# images above this many cells, which would take more than 2.5 GiB, are cut into tiles.
-_WHOLE = 27_000_000
+# Images are cut into tiles where unwrapping them whole would take more memory than this.
+_MOST_BYTES = int(2.5 * 2**30)
+# Measured, a cell: 77 of Whirlwind and 20 of what it is given and what is made of it; 385 of SNAPHU.
+_CELL_BYTES = {"whirlwind": 97, "snaphu": 405}
 # Both solvers count no more looks.
 _MOST_LOOKS = 300.0
 # A tile may hold a small part of a component that is large enough in all.
@@ -106,11 +114,13 @@ def unwrap(
         return Solution(turns, components)
 
     inside = usable[box]
-    if inside.size <= _WHOLE:
+    most_cells = _MOST_BYTES // _CELL_BYTES[method]
+    if inside.size <= most_cells:
         solution = solve((slice(None), slice(None)))
         progress(inside.size)
     else:
-        solution = solve_tiles(solve, inside.shape, numba.get_num_threads(), progress)
+        at_a_time = min(numba.get_num_threads(), max(1, most_cells // TILE_CELLS))
+        solution = solve_tiles(solve, inside.shape, at_a_time, progress)
     phase = np.full(phasor.shape, np.nan, np.float32)
     components = np.zeros(phasor.shape, np.uint32)
     _add_turns(phasor[box], solution.turns, phase[box])

@@ -19,6 +19,7 @@ NONE = np.int16(-32768)
 # Components with fewer cells are not told.
 LEAST_CELLS = 100
 _TILE, _OVERLAP = 2048, 256
+TILE_CELLS = _TILE**2
 # Votes that are needed to join two components.
 _LEAST_VOTES = 50
 
@@ -99,7 +100,7 @@ class _Levels:
 
 def solve_tiles(
     solve: Callable[[tuple[slice, slice]], Solution],
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     threads: int,
     progress: Callable[[int], None],
 ) -> Solution:
@@ -225,7 +226,7 @@ def _heard(votes: list[_Vote]) -> list[_Vote]:
 
 def _assemble(
     tiles: list[_Tile],
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     joined: NDArray[np.uint32],
     shifts: NDArray[np.int16],
 ) -> Solution:
