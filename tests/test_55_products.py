@@ -1,16 +1,29 @@
 """Files made of finished maps: rasters that can be read piece by piece, and what they say."""
 
+import json
+import math
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
+import pystac
 import pytest
 import rasterio
+from jsonschema import Draft7Validator, ValidationError
+from pystac.validation.local_validator import get_local_schema_cache
 from rasterio.enums import Resampling
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT7
+from shapely import Polygon, box
 
 from geobservatory.errors import InputError
+from geobservatory.insar.judge import Level, Verdict
 from geobservatory.insar.map_grid import MapGrid
 from geobservatory.products.cog import write_cog
+from geobservatory.products.description import Asset, Description, OrbitFile, Scene
+from geobservatory.products.stac import make_item, write_item
 
 GRID = MapGrid("EPSG:32629", 499_980.0, 7_100_040.0, 20.0, 1300, 1700)
 
@@ -155,4 +168,168 @@ def test_where_no_room_is_left_nothing_is_left_behind(tmp_path, bytes_let):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.startswith("refused:")
+    assert not list(tmp_path.iterdir())
+
+
+def describe(**changes) -> Description:
+    grid = MapGrid("EPSG:32637", 499_960.0, 4_380_040.0, 40.0, 1200, 1500)
+    about = Description(
+        id="ovacik-145-20261102-20261114",
+        title="M 6.4 earthquake, Ovacık",
+        footprint=Polygon([(39.0, 39.1), (39.1, 39.6), (39.7, 39.5), (39.6, 39.0)]),
+        grid=grid,
+        reference=Scene("S1A_IW_SLC__1SDV_A", "S1A", datetime(2026, 11, 2, 15, 49, 7, tzinfo=UTC)),
+        secondary=Scene("S1A_IW_SLC__1SDV_B", "S1A", datetime(2026, 11, 14, 15, 49, 8, tzinfo=UTC)),
+        relative_orbit=145,
+        direction="ascending",
+        polarisation="VV",
+        swaths=("IW1", "IW2"),
+        bursts=("145_310912_IW1", "145_310912_IW2"),
+        wavelength_m=0.05546576,
+        looks=(8, 2),
+        looks_effective=np.float32(10.7),
+        spacing_m=40.0,
+        perpendicular_baseline_m=-83.2,
+        temporal_baseline_days=12.0,
+        orbit_files=(OrbitFile("S1A_OPER_AUX_RESORB.EOF", "RESORB", "ab" * 32),),
+        dem="Copernicus GLO-30",
+        parameters={"filter": 0.5, "unwrap": True},
+        software={"geobservatory": "0.1.0"},
+        engine="native",
+        processing_seconds=412.5,
+        quality={"mean_coherence": np.float64(0.41), "height_correlation": math.nan},
+        verdict=Verdict(Level.CARE, ("only 43% of the cells are coherent",)),
+        deformation={"detected": np.True_, "peak_m": 0.41, "detection_limit_m": math.inf},
+        made=datetime(2026, 11, 14, 18, 2, tzinfo=UTC),
+        assets={
+            "displacement.tif": Asset(
+                "Displacement", "Along the line of sight", ("data",),
+                "image/tiff; application=geotiff; profile=cloud-optimized", "0f" * 32, 12_345,
+                "m", "float32", math.nan,
+            ),
+            "quicklook.png": Asset(
+                "Picture", "Motion over relief", ("overview",), "image/png", "1e" * 32, 678
+            ),
+        },
+    )  # fmt: skip
+    return replace(about, **changes)
+
+
+def check_against_schema(item: dict) -> None:
+    """Validate the core by its own schema; the extensions' schemas are not to be had offline."""
+    schemas = get_local_schema_cache()
+    registry = Registry().with_resources(
+        (name, Resource.from_contents(one, DRAFT7)) for name, one in schemas.items()
+    )
+    name = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
+    Draft7Validator(schemas[name], registry=registry).validate(item)
+
+
+def test_the_description_is_a_valid_item(tmp_path):
+    path = tmp_path / "metadata.json"
+    write_item(path, make_item(describe()))
+    text = path.read_text("utf-8")
+    item = json.loads(text, parse_constant=lambda what: pytest.fail(f"{what} is not JSON"))
+    check_against_schema(item)
+    broken = {**item, "properties": {**item["properties"], "datetime": "14 November"}}
+    with pytest.raises(ValidationError):
+        check_against_schema(broken)
+    assert item["stac_version"] == "1.1.0"
+    assert "Ovacık" in text
+    assert pystac.Item.from_dict(item).id == "ovacik-145-20261102-20261114"
+
+
+def test_the_item_says_what_the_radar_did_and_when():
+    item = make_item(describe())
+    said = item["properties"]
+    assert said["start_datetime"] == "2026-11-02T15:49:07Z"
+    assert said["datetime"] == said["end_datetime"] == "2026-11-14T15:49:08Z"
+    assert said["platform"] == "sentinel-1a" and said["constellation"] == "sentinel-1"
+    assert said["sar:instrument_mode"] == "IW" and said["sar:frequency_band"] == "C"
+    assert said["sar:center_frequency"] == pytest.approx(5.405, abs=1e-4)
+    assert said["sar:polarizations"] == ["VV"] and said["sar:product_type"] == "INSAR"
+    assert (said["sar:looks_range"], said["sar:looks_azimuth"]) == (8, 2)
+    assert said["sar:observation_direction"] == "right"
+    assert (said["sat:orbit_state"], said["sat:relative_orbit"]) == ("ascending", 145)
+    prefixes = {
+        name.split(":")[0]
+        for name in [*said, *item["assets"]["displacement.tif"]]
+        if ":" in name and not name.startswith("geobs:")
+    }
+    named = {one.split("/")[3] for one in item["stac_extensions"]}
+    assert named == {{"proj": "projection"}.get(one, one) for one in prefixes}
+
+
+def test_the_item_says_where_the_map_lies_and_what_its_files_are():
+    item = make_item(describe())
+    said = item["properties"]
+    assert said["proj:code"] == "EPSG:32637" and said["proj:shape"] == [1200, 1500]
+    assert said["proj:transform"] == [40.0, 0.0, 499_960.0, 0.0, -40.0, 4_380_040.0]
+    assert said["proj:bbox"] == [499_960.0, 4_332_040.0, 559_960.0, 4_380_040.0]
+    asset = item["assets"]["displacement.tif"]
+    assert asset["href"] == "./displacement.tif" and asset["roles"] == ["data"]
+    assert asset["file:checksum"] == "1220" + "0f" * 32 and asset["file:size"] == 12_345
+    assert asset["bands"] == [
+        {"name": "displacement", "data_type": "float32", "unit": "m", "nodata": "nan"}
+    ]
+    assert "bands" not in item["assets"]["quicklook.png"]
+    ring = item["geometry"]["coordinates"][0]
+    assert Polygon(ring).exterior.is_ccw
+    assert item["bbox"] == [39.0, 39.0, 39.7, 39.6]
+
+
+def test_the_item_says_how_it_was_made_and_what_it_is_worth():
+    said = make_item(describe())["properties"]
+    assert said["processing:software"] == {"geobservatory": "0.1.0"}
+    for name in ("S1A_IW_SLC__1SDV_A", "S1A_IW_SLC__1SDV_B", "GLO-30", "RESORB"):
+        assert name in said["processing:lineage"]
+    assert said["geobs:reference"]["product"] == "S1A_IW_SLC__1SDV_A"
+    assert said["geobs:orbit_files"][0]["sha256"] == "ab" * 32
+    assert said["geobs:quality"] == {"mean_coherence": 0.41, "height_correlation": None}
+    assert said["geobs:deformation"] == {
+        "detected": True, "peak_m": 0.41, "detection_limit_m": None,
+    }  # fmt: skip
+    assert said["geobs:verdict"] == "usable with care"
+    assert said["geobs:reasons"] == ["only 43% of the cells are coherent"]
+    assert "positive toward the satellite" in said["geobs:conventions"]["displacement"]
+    assert "positive where the ground moved away" in said["geobs:conventions"]["phase"]
+
+
+def test_a_map_over_the_antimeridian_has_its_footprint_split_there():
+    item = make_item(describe(footprint=box(179.5, -17.0, 180.5, -16.0)))
+    check_against_schema(item)
+    assert item["geometry"]["type"] == "MultiPolygon"
+    assert item["bbox"] == [179.5, -17.0, -179.5, -16.0]
+
+
+def test_images_of_two_satellites_are_both_named():
+    other = Scene("S1C_IW_SLC", "S1C", datetime(2026, 11, 8, 15, 49, tzinfo=UTC))
+    said = make_item(describe(secondary=other))["properties"]
+    assert "platform" not in said
+    assert said["geobs:platforms"] == ["sentinel-1a", "sentinel-1c"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"reference": Scene("A", "S1A", datetime(2026, 11, 2))}, "in UTC"),  # noqa: DTZ001
+        ({"reference": Scene("A", "S1A", datetime(2027, 1, 1, tzinfo=UTC))}, "not later"),
+        ({"footprint": Polygon()}, "footprint"),
+        ({"assets": {"a.tif": Asset("", "", (), "image/tiff", "0F", 1)}}, "SHA-256"),
+    ],
+)
+def test_a_description_that_cannot_be_is_refused(changes, says):
+    with pytest.raises(InputError, match=says):
+        make_item(describe(**changes))
+
+
+def test_a_number_that_is_not_known_is_left_out_where_no_null_may_stand():
+    said = make_item(describe(looks_effective=math.nan, perpendicular_baseline_m=math.nan))
+    assert "sar:looks_equivalent_number" not in said["properties"]
+    assert said["properties"]["geobs:perpendicular_baseline_m"] is None
+
+
+def test_what_json_cannot_hold_is_not_written(tmp_path):
+    with pytest.raises(InputError, match=r"metadata\.json"):
+        write_item(tmp_path / "metadata.json", {"x": math.nan})
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ TITLE_LINE, TEXT_LINE = 0.31, 0.2
 _GAP = 0.42
 _CAPTION = 0.34  # above a map
 _BAR = 0.13
-_BELOW_MAIN, _BELOW_PANEL = 0.9, 0.5  # numbers of the edge, colour bar and its numbers
+_BELOW_MAIN, _BELOW_PANEL = 0.9, 0.62  # numbers of the edge, colour bar and its numbers
 _FOOT = 1.15
 
 
