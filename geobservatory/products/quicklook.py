@@ -32,7 +32,7 @@ from geobservatory.products.layout import LEFT, TEXT_LINE, TITLE_LINE, WIDTH, Bo
 from geobservatory.products.panels import Extent, Layers, Panel, make_panels
 from geobservatory.products.shade import NOTHING
 
-_DPI = 120
+DPI = 120
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,18 @@ def draw_quicklook(path: Path, layers: Layers, legend: Legend) -> None:
         layer = getattr(layers, name)
         if layer is not None and layer.shape != shape:
             raise InputError(f"{path.name}: {name} is {layer.shape}, the grid {shape}")
+    figure = compose(layers, legend)
+    with written_whole(path) as beside, beside.open("wb") as out:
+        FigureCanvasAgg(figure).print_png(out)
+
+
+def compose(layers: Layers, legend: Legend) -> Figure:
+    """Put the picture together, not yet drawn."""
     (main, *panels), extent, frame = make_panels(layers)
     heading = textwrap.wrap(legend.title, 78)
     lines = [part for line in legend.lines for part in textwrap.wrap(line, 150)]
     page = lay_out(frame.aspect, len(heading), len(lines))
-    figure = Figure((WIDTH, page.height), dpi=_DPI, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
+    figure = Figure((WIDTH, page.height), dpi=DPI, facecolor="white")
     _write_heading(figure, page, heading, lines)
     inside = _draw(figure, page, page.main, frame, extent, main, legend, large=True)
     _draw_bar(figure, page, page.main_bar, main)
@@ -91,8 +97,7 @@ def draw_quicklook(path: Path, layers: Layers, legend: Legend) -> None:
         _draw(figure, page, box, frame, extent, panel, legend, large=False)
         _draw_bar(figure, page, bar, panel)
     _draw_foot(figure, page, frame, legend, inside=inside)
-    with written_whole(path) as beside, beside.open("wb") as out:
-        canvas.print_png(out)
+    return figure
 
 
 def _axes(figure: Figure, page: Page, box: Box) -> Axes:
@@ -148,7 +153,9 @@ def _draw_bar(figure: Figure, page: Page, box: Box, drawn: Panel) -> None:
     if drawn.ticks is not None:
         bar.set_ticks(list(drawn.ticks[0]), labels=list(drawn.ticks[1]))
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(8 if box.width > 5 else 4))
+        low, high = drawn.norm.vmin or 0.0, drawn.norm.vmax or 0.0
+        values = MaxNLocator(8 if box.width > 5 else 4).tick_values(low, high)
+        bar.set_ticks([one for one in values if low <= one <= high])
     if drawn.unit:
         bar.set_label(drawn.unit, fontsize=9, color=INK, labelpad=1)
     bar.outline.set(linewidth=0.6, edgecolor=INK)
