@@ -11,7 +11,9 @@ from test_34_simulation import plan_of
 from geobservatory.errors import InputError
 from geobservatory.insar.coherence import coherence
 from geobservatory.insar.esd import Shift, estimate_shift
+from geobservatory.insar.geocode import interpolate, look_up
 from geobservatory.insar.interferogram import Interferogram, make_interferogram
+from geobservatory.insar.map_grid import make_map_grid
 from geobservatory.insar.pair import Layout, lay_out, match_bursts
 from geobservatory.insar.register import estimate_offset
 from geobservatory.insar.stream import Offset, Prepared, prepare
@@ -21,6 +23,7 @@ from geobservatory.sandbox.plan import Plan, Window, _bounds
 from geobservatory.sandbox.scenario import Acquisition, Scenario, find_scenario
 from geobservatory.sandbox.simulate import simulate
 from geobservatory.sandbox.world import make_world
+from geobservatory.sentinel1.bursts import place_bursts
 from geobservatory.sentinel1.measurement import open_measurement
 from geobservatory.sentinel1.safe import SafeProduct, open_product
 
@@ -194,6 +197,31 @@ def test_swaths_come_together_without_a_seam(
         cols = slice(tiles[0].cols.start + 1, tiles[0].cols.stop - 1)
         above, below = cross[row - 6 : row, cols].sum(), cross[row : row + 6, cols].sum()
         assert abs(np.angle(below * above.conj())) < 0.03
+
+
+def test_exchanged_images_change_the_sign(quiet: Scenario, tmp_path: Path) -> None:
+    """Of a phase that an orbit error of a metre over 100 km makes, some four radians wide."""
+    dates = (
+        Acquisition(days=0),
+        Acquisition(days=12, perpendicular_m=50.0, shift_lines=2, ramp_m=(0.4, 1.0)),
+    )
+    plan = plan_of(quiet, *dates)
+    products = [open_product(path) for path in simulate(plan, tmp_path, lambda n: None).products]
+    dem, maps = world_dem(plan), []
+    for order in (products, products[::-1]):
+        layout, prepared, images = opened(plan, order, ("IW2",))
+        pair = layout.tiles[0].pair
+        grid = make_map_grid(place_bursts(products[0])[0].footprint, 60.0)
+        where = look_up(grid, layout, pair.reference.orbit, dem)
+        made = make_interferogram(layout, prepared, images, dem)
+        maps.append(interpolate(np.where(made.valid, made.cross, np.nan), where))
+    known = np.isfinite(maps[0]) & np.isfinite(maps[1])
+    assert known.sum() > 5000
+    phase = np.angle(maps[0][known] * np.exp(-1j * np.angle(maps[0][known].sum())))
+    assert np.ptp(phase) > 4
+    rest = np.angle((maps[0] * maps[1])[known])
+    assert abs(rest.mean()) < 0.005
+    assert rest.std() < 0.05
 
 
 def test_pairs_that_cannot_be_are_refused(quiet: Scenario, tmp_path: Path) -> None:

@@ -82,8 +82,7 @@ def make_radar_maps(inputs: Inputs, request: Request, work: Work, progress: Prog
     found, valid = coherence(made), made.valid
     jumps = tuple(seams(made))
     phasor = _unit(made.cross, valid)
-    with np.errstate(invalid="ignore"):
-        amplitude = np.sqrt(made.reference_power / np.maximum(made.pixels, 1))
+    amplitude = np.sqrt(made.reference_power / np.maximum(made.pixels, 1).astype(np.float32))
     amplitude[~valid] = np.nan
     del made
     if request.filtered:
