@@ -16,7 +16,7 @@ from shapely import box
 
 from geobservatory.errors import InputError
 from geobservatory.insar.map_grid import MapGrid
-from geobservatory.products.frame import STAR, degrees, frame_about, scale_bar
+from geobservatory.products.frame import STAR, compass, degrees, frame_about, scale_bar
 from geobservatory.products.layout import WIDTH, Box, Page, lay_out
 from geobservatory.products.panels import Layers, make_panels
 from geobservatory.products.quicklook import DPI, Legend, compose, draw_quicklook
@@ -25,7 +25,7 @@ from geobservatory.products.shrink import shrink, shrink_phase
 
 GRID = MapGrid("EPSG:32637", 480_000.0, 4_400_000.0, 100.0, 400, 400)
 WORDS = Legend(
-    "M 6.4 earthquake, Ovacık, Türkiye: a title long enough to be broken into more than one line",
+    "M 7.6 EARTHQUAKE, WESTERN MOUNTAINS OF KAHRAMANMARAŞ AND SOUTH COAST, TÜRKİYE",
     (
         "Sentinel-1A, 2026-11-02 15:49 UTC to 2026-11-14 15:49 UTC, ascending, track 145, VV",
         "Usable with care: " + "only 43% of the cells with data are coherent; " * 5,
@@ -265,6 +265,16 @@ def test_the_scale_bar_is_as_long_as_it_says(inch_m, length, unit):
     assert [one.get_text() for one in axes.texts] == ["0", str(length), unit]
     drawn = sum(one.get_width() for one in axes.patches)
     assert drawn * inch_m == pytest.approx(length * (1000 if unit == "km" else 1))
+
+
+def test_arrows_point_where_the_satellite_flew_and_looked_on_the_map():
+    axes = Figure().add_axes((0, 0, 1, 1))
+    # On a map whose up is 30° east of north, flying north and looking east.
+    compass(axes, 3.0, math.radians(30), 0.0, math.radians(90))
+    north, flight, look = (one._posA_posB for one in axes.patches)
+    for (start, end), clockwise in ((north, -30), (flight, -30), (look, 60)):
+        east, up = np.subtract(end, start)
+        assert math.degrees(math.atan2(east, up)) == pytest.approx(clockwise)
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def draw_quicklook(path: Path, layers: Layers, legend: Legend) -> None:
 def compose(layers: Layers, legend: Legend) -> Figure:
     """Put the picture together, not yet drawn."""
     (main, *panels), extent, frame = make_panels(layers)
-    heading = textwrap.wrap(legend.title, 78)
-    lines = [part for line in legend.lines for part in textwrap.wrap(line, 150)]
+    heading = textwrap.wrap(legend.title, 58)
+    lines = [part for line in legend.lines for part in textwrap.wrap(line, 132)]
     page = lay_out(frame.aspect, len(heading), len(lines))
     figure = Figure((WIDTH, page.height), dpi=DPI, facecolor="white")
     _write_heading(figure, page, heading, lines)
