@@ -74,9 +74,8 @@ def goldstein(
     # threads costs more than the step.
     with ThreadPoolExecutor(numba.get_num_threads()) as pool:
         strips = [
-            pool.submit(_filter_strip, phasor, known, strength, window, first, part)
-            for first in range(0, rows, height)
-            for part in [filtered[first : first + height]]
+            pool.submit(_filter_strip, phasor, known, strength, window, k, filtered[k:][:height])
+            for k in range(0, rows, height)
         ]
         for strip in as_completed(strips):
             progress(strip.result() * cols)
@@ -98,8 +97,8 @@ def _filter_strip(
     band = np.zeros((window, (count + 1) * half), np.complex64)
     seen = np.full(band.shape, np.nan, np.float32)
     total = np.zeros_like(band)
-    taper = np.minimum(np.arange(window) + 0.5, window - 0.5 - np.arange(window)) / half
-    taper = taper.astype(np.float32)
+    place = np.arange(window, dtype=np.float32) + np.float32(0.5)
+    taper = np.minimum(place, window - place) / np.float32(half)
     patches = np.empty((count, window, window), np.complex64)
     turns = np.empty((count, 2, window), np.complex64)
     exponent = np.empty(count, np.float32)
@@ -135,7 +134,7 @@ def _check(
     if not 0 <= strength <= 1:
         raise InputError(f"strength {strength} of the phase filter; it goes from 0 to 1")
     if window < 8 or window % 2:
-        raise InputError(f"window {window} of the phase filter; it must be even and at least 8")
+        raise InputError(f"window {window} of the phase filter; it must be even, 8 or more")
 
 
 @numba.njit(nogil=True, cache=True)
@@ -176,8 +175,7 @@ def _cut(band, seen, strength, patches, turns, exponent) -> None:  # type: ignor
     half = window // 2
     for p in range(count):
         left = p * half
-        across, down = np.complex128(0), np.complex128(0)
-        known, cells = 0.0, 0
+        across, down, known, cells = np.complex128(0), np.complex128(0), 0.0, 0
         for r in range(window):
             sideways, downward = np.complex64(0), np.complex64(0)
             for c in range(window):
@@ -242,8 +240,7 @@ def _fit(function: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> tupl
     return tuple(np.polyfit(nodes, function(nodes), 5).astype(np.float32))
 
 
-# log2 (1 + x) and 2^x, to 2e-5: enough for a gain, and twice as fast as the filter with those of C,
-# which take one number at a time.
+# log2 (1 + x) and 2^x, to 2e-5: enough for a gain. Those of C take half of the filter's time.
 _LOG2, _EXP2 = _fit(lambda x: np.log2(1 + x)), _fit(np.exp2)
 
 
