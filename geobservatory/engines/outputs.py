@@ -133,7 +133,7 @@ def _layers(inputs: Inputs, maps: Maps) -> Iterator[_Layer]:
 def _asset(path: Path, layer: _Layer) -> Asset:
     floating = layer.values.dtype.kind == "f"
     return Asset(
-        title=layer.name.replace("_", " ").capitalize(),
+        title=layer.name.replace("_", " ").capitalize().replace("Los ", "LOS "),
         description=layer.title,
         roles=("data",),
         media_type="image/tiff; application=geotiff; profile=cloud-optimized",
@@ -160,7 +160,8 @@ def _draw(
     description: Description,
 ) -> None:
     days = f"{description.reference.time:%Y-%m-%d} to {description.secondary.time:%Y-%m-%d}"
-    track = f"track {description.relative_orbit} {description.direction}"
+    track = f"track {description.relative_orbit}, {description.direction}"
+    reasons = f": {'; '.join(verdict.reasons)}" if verdict.reasons else ""
     event = request.event
     place = None
     if event is not None and event.longitude is not None and event.latitude is not None:
@@ -176,11 +177,11 @@ def _draw(
             height_m=maps.lookup.height_m,
         ),
         Legend(
-            title=event.title if event is not None else f"{days}, {track}",
+            title=event.title if event is not None else "Sentinel-1 interferogram",
             lines=(
                 f"{days}, {track}, {description.polarisation}, perpendicular baseline "
                 f"{description.perpendicular_baseline_m:+.0f} m",
-                " ".join([f"{verdict.level}.", *(f"{one}." for one in verdict.reasons)]),
+                f"Verdict: {verdict.level}{reasons}",
             ),
             event=place,
             flight=_heading(inputs),

@@ -1,7 +1,7 @@
 """Whether the ground moved: the map of motion against the noise of its own quiet parts.
 
 Motion is averaged over a kilometre, and the plane that most of the map agrees on is taken off, for
-orbits leave one. What then differs from the middle of the map by more than four standard deviations
+orbits leave one. What then differs from the middle of the map by more than five standard deviations
 of the noise, over three connected square kilometres, is called deformation. The noise is read from
 differences over half the map; where deformation itself fills the map these are too large, so it is
 taken to be at most 1.5 times what the troposphere usually makes of that distance, 2.5 mm sqrt(km)
@@ -18,7 +18,7 @@ from scipy.ndimage import label
 from geobservatory.insar.map_grid import MapGrid
 
 _BLOCK_M = 1000.0
-_LIMIT = 4.0
+_LIMIT = 5.0
 _LEAST_KM2 = 3.0
 _FARTHEST_KM = 40.0
 _TROPOSPHERE_M = 1.5 * 2.5e-3

@@ -24,6 +24,22 @@ _BYTES_PER_PIXEL = 4
 _COMPLEX_INTEGER, _NO_COMPRESSION = 5, 1
 
 
+class _Mapped:
+    """A file in memory as the system pages it in: `content` begins at a place in it."""
+
+    def __init__(self, pages: mmap.mmap, start: int) -> None:
+        self.pages, self._start = pages, start
+        self.content = np.frombuffer(pages, np.uint8)[start:]
+
+    def let_go(self, first: int, stop: int) -> None:
+        """Give back the pages of a part that was read: they stay in the system's cache.
+
+        Else a process that reads a product once through seems to hold all of it.
+        """
+        begin = (self._start + first) // mmap.PAGESIZE * mmap.PAGESIZE
+        self.pages.madvise(mmap.MADV_DONTNEED, begin, self._start + stop - begin)
+
+
 @dataclass
 class Measurement:
     """The image of one swath in one polarisation; close it, or use it in a `with` statement.
@@ -40,7 +56,7 @@ class Measurement:
     shape: tuple[int, int]
     _dtype: np.dtype
     _offsets: NDArray[np.int64] = field(repr=False)
-    _mapped: NDArray[np.uint8] | None = field(repr=False)
+    _mapped: "_Mapped | None" = field(repr=False)
     _stream: IO[bytes] | None = field(repr=False)
 
     def read(self, lines: slice, samples: slice = slice(None)) -> NDArray[np.complex64]:
@@ -71,6 +87,8 @@ class Measurement:
         offsets = self._offsets[first : first + rows] + left * _BYTES_PER_PIXEL
         raw = self._raw(offsets, cols * _BYTES_PER_PIXEL)
         parts = raw.view(self._dtype).astype(np.float32)
+        if self._mapped is not None:
+            self._mapped.let_go(int(offsets.min()), int(offsets.max()) + cols * _BYTES_PER_PIXEL)
         return parts.view(np.complex64)
 
     def burst(self, annotation: Annotation, index: int) -> NDArray[np.complex64]:
@@ -97,9 +115,9 @@ class Measurement:
                 step = int(offsets[1] - offsets[0]) if len(offsets) > 1 else length
                 if (np.diff(offsets) == step).all() and step >= length:
                     return np.lib.stride_tricks.as_strided(
-                        self._mapped[offsets[0] :], (len(offsets), length), (step, 1)
+                        self._mapped.content[offsets[0] :], (len(offsets), length), (step, 1)
                     )
-                return np.stack([self._mapped[at : at + length] for at in offsets])
+                return np.stack([self._mapped.content[at : at + length] for at in offsets])
             assert self._stream is not None  # noqa: S101 - one of the two is there until closed
             rows = np.empty((len(offsets), length), np.uint8)
             for row, at in zip(rows, offsets, strict=True):
@@ -143,12 +161,11 @@ def open_measurement(product: SafeProduct, swath: str, polarisation: str) -> Mea
     path, start = place
     try:
         with path.open("rb") as opened:
-            mapped = np.frombuffer(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+            mapped = _Mapped(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ), start)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
-    if start + product.members[member] > mapped.size:
+    if start + product.members[member] > len(mapped.pages):
         raise InputError(f"{file}: the file is cut short; fetch it again")
-    mapped = mapped[start : start + product.members[member]]
     return Measurement(file, shape, dtype, offsets, mapped, None)
 
 
