@@ -18,6 +18,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from benchmarks.validation_page import write_page
 from geobservatory.engines import native
 from geobservatory.engines.request import Heights, Request
 from geobservatory.insar.look import look
@@ -196,9 +197,10 @@ def run(case: Case, folder: Path) -> dict[str, Any]:
     heights = made.dem
     if case.heights is not None:
         heights = folder / "heights.tif"
-        with rasterio.open(made.dem) as source, rasterio.open(
-            heights, "w", **source.profile
-        ) as target:
+        with (
+            rasterio.open(made.dem) as source,
+            rasterio.open(heights, "w", **source.profile) as target,
+        ):
             target.write(case.heights(source.read(1)), 1)
     started = time.perf_counter()
     result = native.make(
@@ -267,7 +269,7 @@ def _read(path: Path) -> NDArray[np.float32]:
 
 
 def _kilometre(phase: NDArray[np.float64], step: float) -> float:
-    """Standard deviation of the phase averaged over square kilometres that are mostly known."""
+    """Give the standard deviation of the phase over square kilometres that are mostly known."""
     size = max(1, round(1000 / step))
     rows, cols = (one // size for one in phase.shape)
     blocks = phase[: rows * size, : cols * size].reshape(rows, size, cols, size)
@@ -292,15 +294,15 @@ def main() -> None:
             rows.append(row)
             print(told(row), flush=True)
     if not arguments.cases:
-        write(rows)
+        write_page(_PAGE, _PICTURE, rows)
 
 
 def told(row: dict[str, Any]) -> str:
     case = row["case"]
     return (
         f"{case.name:20} {'right' if row['right'] else 'WRONG':6} {row['verdict']:17} "
-        f"coherence {row['coherence']:.3f} of {row['coherence_truth']:.3f}, km {row['kilometre']:.3f}"
-        f" rad, LOS {row['los_mm']:.2f} mm, detected {row['detected']}, {row['seconds']:.0f} s; "
+        f"coherence {row['coherence']:.3f} of {row['coherence_truth']:.3f}, "
+        f"km {row['kilometre']:.3f} rad, LOS {row['los_mm']:.2f} mm, detected {row['detected']}, {row['seconds']:.0f} s; "
         f"{'; '.join(row['reasons'])}"
     )
 

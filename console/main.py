@@ -19,7 +19,9 @@ app = typer.Typer(
 
 # Command modules register themselves on `app`; they import what is heavy inside their functions,
 # so that `geobs --help` answers at once.
-_COMMAND_MODULES = ("activations", "scene", "baseline", "interferogram", "sandbox", "up", "config", "db")
+_COMMAND_MODULES = (
+    "activations", "scene", "baseline", "interferogram", "sandbox", "up", "config", "db",
+)  # fmt: skip
 
 
 def load_commands() -> typer.Typer:
