@@ -302,7 +302,8 @@ def told(row: dict[str, Any]) -> str:
     return (
         f"{case.name:20} {'right' if row['right'] else 'WRONG':6} {row['verdict']:17} "
         f"coherence {row['coherence']:.3f} of {row['coherence_truth']:.3f}, "
-        f"km {row['kilometre']:.3f} rad, LOS {row['los_mm']:.2f} mm, detected {row['detected']}, {row['seconds']:.0f} s; "
+        f"km {row['kilometre']:.3f} rad, LOS {row['los_mm']:.2f} mm, detected {row['detected']}, "
+        f"{row['seconds']:.0f} s; "
         f"{'; '.join(row['reasons'])}"
     )
 

@@ -16,17 +16,22 @@ from geobservatory.files import written_whole
 _COLUMNS = 9
 _HEAD = """# Validation
 
-Written by `make validate`, never by hand; {when}, Python {python}. Of {count} cases {right} came out as
-they should.
+Written by `make validate`, never by hand; {when}, Python {python}.
+Of {count} cases {right} came out as they should.
 
-Pairs are simulated (three bursts of IW2, 25 by 60 km, or two bursts of IW1 and IW2 merged), made into
-maps by `geobs interferogram`'s own code, and held against the world they were made from. Columns: coherence
-found and true (of what thermal noise and baseline leave, less); standard deviation of the phase left over
-square kilometres, radians, where the true coherence is above 0.3; error of the motion, millimetres RMS
-after one constant, where the true coherence is at least 0.6; worst jump at a seam, radians, over its
-standard deviation; the shift that spectral diversity found beyond registration, lines; seconds.
-The sky's delays are part of the truth. Where an event moved ground along the track, TOPS phase has a
-part that the line of sight has not (`docs/interferogram.md`): it shows in the first cases.
+Pairs are simulated (three bursts of IW2, 25 by 60 km, or two bursts of IW1 and IW2 merged), made
+into maps by the code of `geobs interferogram`, and held against the world they were made from.
+
+- *coherence*: found, and true (thermal noise and baseline leave less);
+- *km*: standard deviation of the phase left over square kilometres, radians, where the true
+  coherence is above 0.3;
+- *LOS*: error of the motion, millimetres RMS after one constant, where the true coherence is at
+  least 0.6;
+- *seam*: worst jump between bursts or swaths, radians, and its standard deviation;
+- *shift*: found by spectral diversity beyond registration, lines; *s*: seconds.
+
+The sky's delays are part of the truth. Where an event moved ground along the track, TOPS phase has
+a part that the line of sight has not (`docs/interferogram.md`): it shows in the first cases.
 
 | case | what | verdict | deformation | coherence | km | LOS | seam | shift | s |
 |---|---|---|---|---|---|---|---|---|---|
