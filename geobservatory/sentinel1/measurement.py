@@ -7,6 +7,8 @@ bursts are best read in order.
 
 import mmap
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
@@ -169,11 +171,27 @@ def open_measurement(product: SafeProduct, swath: str, polarisation: str) -> Mea
     return Measurement(file, shape, dtype, offsets, mapped, None)
 
 
+@contextmanager
+def _tiff(storage: Storage, member: str) -> Iterator[tifffile.TiffFile]:
+    """Open a TIFF where it lies: a member of a zip is read through wherever its reader seeks."""
+    place = storage.place(member)
+    if place is None:
+        with storage.open(member) as opened, tifffile.TiffFile(opened, name=member) as tiff:
+            yield tiff
+        return
+    path, start = place
+    with (
+        path.open("rb") as file,
+        tifffile.TiffFile(file, name=member, offset=start, size=storage.members[member]) as tiff,
+    ):
+        yield tiff
+
+
 def _layout(
     storage: Storage, member: str, file: str
 ) -> tuple[tuple[int, int], np.dtype, NDArray[np.int64]]:
     """Shape of the image, type of its numbers, and offset of every line in the TIFF."""
-    with storage.open(member) as opened, tifffile.TiffFile(opened, name=member) as tiff:
+    with _tiff(storage, member) as tiff:
         page = tiff.pages[0]
         assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - the first page is read whole
         shape = (int(page.imagelength), int(page.imagewidth))
