@@ -145,7 +145,8 @@ def cases() -> list[Case]:
         Case("misregistered", "the secondary 11 lines late, beyond what is searched",
              dates=pair({"azimuth_timing_s": 0.005, "range_timing_s": 1e-6}), event=False,
              expected=_BAD),
-        Case("water", "hardly any land", ground={"sea_m": 1700.0, "base_m": 1500.0},
+        Case("coast", "half of it water", ground={"sea_m": 1700.0, "base_m": 1500.0}),
+        Case("water", "hardly any land", ground={"sea_m": 2600.0, "base_m": 1500.0},
              expected=(*_CARE, *_BAD)),
     ]  # fmt: skip
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from geobservatory.errors import GeobservatoryError
 from geobservatory.transfer.part import Part, WrongContentError
 from geobservatory.transfer.source import (
     HubBusyError,
@@ -32,7 +33,7 @@ class Outcome(StrEnum):
     STOPPED = "stopped"
 
 
-_OUTCOMES = {
+_OUTCOMES: dict[type[GeobservatoryError], Outcome] = {
     HubUnreachableError: Outcome.BROKEN,
     HubBusyError: Outcome.BUSY,
     HubRefusedError: Outcome.REFUSED,
@@ -40,6 +41,7 @@ _OUTCOMES = {
     ProductGoneError: Outcome.GONE,
     WrongContentError: Outcome.WRONG,
 }
+_KNOWN = tuple(_OUTCOMES)
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def attempt(
         part.adopt(source)
         _bring(part, source, course, others)
         course.outcome = Outcome.DONE
-    except tuple(_OUTCOMES) as error:
+    except _KNOWN as error:
         course.outcome = next(one for kind, one in _OUTCOMES.items() if isinstance(error, kind))
         raise
     finally:
