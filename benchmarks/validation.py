@@ -19,6 +19,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from benchmarks.validation_page import write_page
+from benchmarks.walkthrough import draw
 from geobservatory.engines import native
 from geobservatory.engines.request import Heights, Request
 from geobservatory.insar.look import look
@@ -31,6 +32,7 @@ from geobservatory.sandbox.world import COHERENCE, DELAY, EAST, make_world
 
 _PAGE = Path("docs/validation.md")
 _PICTURE = Path("docs/validation.png")
+_STEPS, _DRAWN = Path("docs/interferogram.png"), "al-haouz-descending"
 _RADIANS = 4 * math.pi / WAVELENGTH_M
 # Far IW1 and near IW2, so that they overlap in range.
 _MERGED = (Window(SWATHS["IW1"], 18_700, 2000), Window(SWATHS["IW2"], 0, 2600))
@@ -294,8 +296,22 @@ def main() -> None:
             row = run(case, folder)
             rows.append(row)
             print(told(row), flush=True)
+            if case.name == _DRAWN:
+                drawn(folder)
     if not arguments.cases:
         write_page(_PAGE, _PICTURE, rows)
+
+
+def drawn(folder: Path) -> None:
+    """Draw the steps of a case for the page that walks through them."""
+    reference, secondary = sorted((folder / "world").glob("*.zip"))
+    (dem,) = (folder / "world").glob("dem-*.tif")
+    heights = Heights(dem)
+    draw(
+        Request(reference, secondary, folder / "steps", folder / "cache", heights=heights,
+                orbits=folder / "world"),
+        _STEPS,
+    )  # fmt: skip
 
 
 def told(row: dict[str, Any]) -> str:
