@@ -22,8 +22,8 @@ class Connector(Protocol):
     def search(self, query: Query) -> Iterator[Sequence[Offer]]:
         """Ask for products, page by page to the end, each offer once.
 
-        With `Query.published_since`, in the order of publication. An answer that is no more than
-        half of what was announced, or not of the protocol, is an error and not an end.
+        In the order of publication as far as the hub can; what is not an answer of the protocol is
+        an error, and no end. What a hub says of the number of results is not relied on.
 
         Raises
         ------
@@ -34,7 +34,7 @@ class Connector(Protocol):
         """
 
     def find(self, name: str) -> Offer | None:
-        """Find a product by its name; None where the hub has it not."""
+        """Find a product by its name, with all the hub tells of it; None where it has it not."""
 
     def source(self, offer: Offer) -> Source:
         """Give the product for download."""

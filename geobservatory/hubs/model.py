@@ -1,5 +1,6 @@
 """What is asked of hubs, and what they offer."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,10 @@ from typing import Literal
 from shapely.geometry.base import BaseGeometry
 
 from geobservatory.errors import InputError
+
+# What goes into hubs' queries as it is.
+_WORD = re.compile(r"[A-Z0-9_]{1,20}")
+_PATTERN = re.compile(r"[A-Za-z0-9_*?]{1,100}")
 
 Direction = Literal["ascending", "descending"]
 
@@ -58,6 +63,11 @@ class Query:
             raise InputError(f"start {self.start} is not before stop {self.stop}")
         if self.relative_orbit is not None and not 1 <= self.relative_orbit <= 175:
             raise InputError(f"relative orbit {self.relative_orbit} is not within 1 and 175")
+        for word in (*self.missions, self.product_type, self.mode, self.polarisation):
+            if word is not None and not _WORD.fullmatch(word):
+                raise InputError(f"{word!r} is no word of a product's name")
+        if self.name is not None and not _PATTERN.fullmatch(self.name):
+            raise InputError(f"{self.name!r} is neither a product's name nor a pattern of one")
         if self.area is not None:
             self._check(self.area)
 

@@ -1,0 +1,76 @@
+"""The files inside a product that a hub serves as nodes: DHuS, Copernicus Data Space."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from geobservatory.errors import InputError
+from geobservatory.sentinel1.xml import MAX_BYTES, parse
+from geobservatory.transfer.http import HttpSource
+from geobservatory.transfer.source import HubUnreachableError, ProductGoneError, Source
+
+_MANIFEST = "manifest.safe"
+_MEMBER = re.compile(r"(?:[A-Za-z0-9._+-]+/)*[A-Za-z0-9._+-]+")
+
+Open = Callable[[str, int | None, Mapping[str, str]], HttpSource]
+
+
+@dataclass(frozen=True)
+class NodesInside:
+    """See `Inside`. What is there is told by the manifest: one question in place of one a folder.
+
+    Attributes
+    ----------
+    open
+        Gives a member for download, by its name inside the product, size and checksums.
+    """
+
+    name: str
+    hub: str
+    open: Open
+
+    def members(self) -> Mapping[str, int]:
+        """See `Inside.members`."""
+        return {member: size for member, (size, _) in self._listed.items()}
+
+    def source(self, member: str) -> Source:
+        """See `Inside.source`."""
+        if member not in self._listed:
+            raise ProductGoneError(f"{self.name} from {self.hub}: it holds no {member}")
+        size, checksums = self._listed[member]
+        return self.open(member, size, checksums)
+
+    @cached_property
+    def _listed(self) -> dict[str, tuple[int, Mapping[str, str]]]:
+        content = self._manifest()
+        found: dict[str, tuple[int, Mapping[str, str]]] = {_MANIFEST: (len(content), {})}
+        what = f"{self.name} from {self.hub}: {_MANIFEST}"
+        try:
+            for node in parse(content, what).all("dataObjectSection/dataObject/byteStream"):
+                place, checksum = node.find("fileLocation"), node.find("checksum")
+                member = ((place and place.attribute("href")) or "").removeprefix("./")
+                size = node.attribute("size") or ""
+                if _MEMBER.fullmatch(member) and ".." not in member and size.isdecimal():
+                    told = checksum is not None and checksum.attribute("checksumName") == "MD5"
+                    md5 = {"md5": checksum.text().lower()} if told and checksum else {}
+                    found[member] = int(size), md5
+        except InputError as error:
+            raise HubUnreachableError(str(error)) from error
+        if len(found) == 1:
+            raise HubUnreachableError(f"{what} lists no files")
+        return found
+
+    def _manifest(self) -> bytes:
+        reply = self.open(_MANIFEST, None, {}).open()
+        try:
+            content = bytearray()
+            for piece in reply.chunks:
+                content += piece
+                if len(content) > MAX_BYTES:
+                    raise HubUnreachableError(
+                        f"{self.name} from {self.hub}: a manifest without end"
+                    )
+            return bytes(content)
+        finally:
+            reply.close()
