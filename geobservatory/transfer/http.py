@@ -29,6 +29,7 @@ _MOST_REDIRECTS = 10
 # Slower than this for a whole `stall_s`, a connection is as good as dead.
 _LEAST_BYTES_PER_S = 1024
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_TOO_MANY = ("concurrent flows", "retrieval quota exceeded")
 _BEYOND = re.compile(r"bytes \*/(\d{1,18})")
 
 Headers = Callable[[], Mapping[str, str]]
@@ -54,6 +55,9 @@ class HttpSource:
         Called once when the credentials are refused; the request is then made again.
     trusted
         Hosts besides the address's own that may see the credentials: where a hub logs in.
+    login
+        Beginning of the address that who is not known is sent to. With credentials, to be sent
+        there is to be refused.
     session
         Keeps connections and cookies.
     connect_s, stall_s
@@ -68,6 +72,7 @@ class HttpSource:
     headers: Headers = field(default=no_headers, repr=False)
     renew: Callable[[], None] | None = field(default=None, repr=False)
     trusted: frozenset[str] = frozenset()
+    login: str | None = None
     session: requests.Session = field(default_factory=requests.Session, repr=False)
     connect_s: float = 10.0
     stall_s: float = 60.0
@@ -76,9 +81,14 @@ class HttpSource:
         """Ask for the bytes from `first_byte` up to, not including, `stop`; see `Source.open`."""
         answer = self._ask(first_byte, stop)
         try:
-            if answer.status_code == 401 and self.renew is not None:
+            unknown = answer.status_code == 401 or answer.is_redirect
+            if unknown and self.renew is not None:
                 answer.close()
                 self.renew()
+                answer = self._ask(first_byte, stop)
+            elif answer.status_code == 403 and answer.history:
+                # A signature in an address that it was redirected to has run out.
+                answer.close()
                 answer = self._ask(first_byte, stop)
             return self._reply(answer, first_byte)
         except BaseException:
@@ -91,12 +101,17 @@ class HttpSource:
         if first_byte or stop is not None:
             wanted["Range"] = f"bytes={first_byte}-{'' if stop is None else stop - 1}"
         address = self.address
+        way: list[requests.Response] = []
         for _ in range(_MOST_REDIRECTS):
             answer = self._get(address, wanted)
+            answer.history = list(way)
             if not answer.is_redirect:
                 return answer
-            answer.close()
             address = urljoin(address, answer.headers["Location"])
+            if self.login is not None and address.startswith(self.login):
+                return answer
+            answer.close()
+            way.append(answer)
             if urlsplit(address).scheme not in ("http", "https"):
                 break
         raise HubUnreachableError(f"{self._what()}: it is redirected without end")
@@ -192,7 +207,10 @@ class HttpSource:
             return ProductOfflineError(message, after_s)
         if status == 429 or (status == 503 and after_s is not None):
             return HubBusyError(what, after_s)
-        if status in (401, 403, 407):
+        # A DHuS forbids what is one too many at a time.
+        if status == 403 and any(word in _beginning(answer) for word in _TOO_MANY):
+            return HubBusyError(f"{what}: too many at a time, or the quota is used up", after_s)
+        if status in (401, 403, 407) or answer.is_redirect:
             return HubRefusedError(f"{what}; check the account in the settings")
         if status in (404, 410):
             return ProductGoneError(what)
