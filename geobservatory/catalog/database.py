@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
 from geobservatory.catalog.activations import ActivationQueries
 from geobservatory.catalog.embedded import EmbeddedPostgres
+from geobservatory.catalog.hubs import HubQueries
 from geobservatory.catalog.migrate import upgrade
 from geobservatory.errors import ConfigurationError, TransientError
 from geobservatory.settings import Settings
@@ -16,7 +17,7 @@ from geobservatory.settings import Settings
 _CONNECT_LIMIT_S = 10
 
 
-class Catalog(ActivationQueries):
+class Catalog(ActivationQueries, HubQueries):
     """The catalogue; a context manager that gives its connections back."""
 
     def __init__(self, engine: Engine) -> None:

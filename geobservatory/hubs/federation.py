@@ -215,6 +215,6 @@ def _ask(
                 return
     except GeobservatoryError as error:
         failure = error
-    except Exception as error:  # A fault of ours in one connector is not to silence the others.
+    except Exception as error:  # noqa: BLE001  (a fault of one connector silences no other)
         failure = GeobservatoryError(f"{connector.name}: {type(error).__name__}: {error}")
     heard.put(_End(number, failure))

@@ -1,6 +1,6 @@
 """A product brought from whichever hub delivers it: resumed, continued elsewhere, verified, whole.
 
-The hubs are tried in the order given. A hub that breaks off is asked once more after a moment (a
+The hubs are tried in the order given, or as it is expected that they deliver soonest. A hub that breaks off is asked once more after a moment (a
 broken connection still counts against its limit), then the next goes on from the same byte if it
 has the same file. A hub that says when to come back is left alone until then. What no hub has
 online has been ordered by asking; the caller comes back.
@@ -63,6 +63,7 @@ def download(
     slots: Slots | None = None,
     measured: Measured | None = None,
     told: Told | None = None,
+    expected: Callable[[Source], float] | None = None,
     patience_s: float = PATIENCE_S,
     wait: Callable[[float], None] = time.sleep,
 ) -> Delivery:
@@ -82,6 +83,10 @@ def download(
         Places at the hubs; a hub with none free is passed over.
     measured, told
         Called after each try with what it taught, and now and then with how far it is.
+    expected
+        Tells in how many seconds a hub would have delivered if it were asked now; it is asked again
+        before each try. A fast hub without a free place is then waited for rather than a slow one
+        taken.
     patience_s
         How long hubs that are busy or failing are waited for in all.
     wait
@@ -104,7 +109,7 @@ def download(
         if path.exists():
             return Delivery(path, None)
         with Part(path) as part:
-            course = _Course(part, sources, slots, measured, told)
+            course = _Course(part, sources, slots, measured, told, expected)
             return course.run(time.monotonic() + patience_s, wait)
 
 
@@ -129,17 +134,16 @@ class _Course:
         slots: Slots | None,
         measured: Measured | None,
         told: Told | None,
+        expected: Callable[[Source], float] | None,
     ) -> None:
-        self._part, self._slots = part, slots
+        self._part, self._slots, self._expected = part, slots, expected
         self._measured, self._told = measured, told
         self._hubs = [_Standing(source) for source in sources]
 
     def run(self, deadline: float, wait: Callable[[float], None]) -> Delivery:
         while candidates := [one for one in self._hubs if not one.out]:
             now = time.monotonic()
-            chosen = next((one for one in candidates if one.not_before <= now + _SHORT_S), None)
-            if chosen is None:
-                chosen = min(candidates, key=lambda one: one.not_before)
+            chosen = self._choose(candidates, now)
             if chosen.not_before > deadline:
                 break
             if chosen.not_before > now:
@@ -148,6 +152,15 @@ class _Course:
                 self._part.finish()
                 return Delivery(self._part.path, chosen.source.hub)
         return self._given_up()
+
+    def _choose(self, candidates: "list[_Standing]", now: float) -> "_Standing":
+        expected = self._expected
+        if expected is not None:
+            return min(
+                candidates, key=lambda one: max(0.0, one.not_before - now) + expected(one.source)
+            )
+        ready = (one for one in candidates if one.not_before <= now + _SHORT_S)
+        return next(ready, None) or min(candidates, key=lambda one: one.not_before)
 
     def _try(self, hub: _Standing) -> bool:
         release = None

@@ -31,6 +31,9 @@ class Slots(Protocol):
     def take(self, hub: str) -> Release | None:
         """Take a place at a hub; None where all are taken. What comes back gives it back."""
 
+    def in_use(self, hub: str) -> int:
+        """Count the places taken at a hub, by anybody."""
+
 
 class FileSlots:
     """Places kept as locked files.
@@ -58,6 +61,23 @@ class FileSlots:
                 continue
             return lambda fd=fd: os.close(fd)  # type: ignore[misc]
         return None
+
+    def in_use(self, hub: str) -> int:
+        """See `Slots.in_use`."""
+        taken = 0
+        for number in range(self._limits.get(hub, _UNLISTED)):
+            try:
+                fd = os.open(self._folder / f"{hub}.{number}", os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            try:
+                # Shared, and only for a moment: whoever takes a place meanwhile finds the next one.
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                taken += 1
+            finally:
+                os.close(fd)
+        return taken
 
 
 class CatalogSlots:
@@ -95,7 +115,7 @@ class CatalogSlots:
         return None
 
     def in_use(self, hub: str) -> int:
-        """Count the places taken at a hub, by anybody."""
+        """See `Slots.in_use`."""
         held = text(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
