@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from shapely.geometry import mapping
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, case, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,16 @@ TRANSFER, SEARCH = "transfer", "search"
 _CHUNK = 500
 # The one that is recorded of several checksums.
 _PREFERRED = ("blake3", "sha256", "md5")
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a hub did: how often it was asked, how often that went well, and when last."""
+
+    asked: int
+    well: int
+    last_well: datetime | None
+    last_failed: datetime | None
 
 
 class HubQueries:
@@ -103,6 +114,23 @@ class HubQueries:
         )
         with self._transaction() as session:
             return int(session.execute(total).scalar_one())
+
+    def health(self, since: datetime) -> dict[str, Health]:
+        """Tell how hubs did since a time, in searches and transfers; those that were asked."""
+        good = case((MeasurementRow.ok, 1), else_=0)
+        asked = (
+            select(
+                MeasurementRow.hub,
+                func.count(),
+                func.sum(good),
+                func.max(case((MeasurementRow.ok, MeasurementRow.at))),
+                func.max(case((~MeasurementRow.ok, MeasurementRow.at))),
+            )
+            .where(MeasurementRow.kind.in_((TRANSFER, SEARCH)), MeasurementRow.at >= since)
+            .group_by(MeasurementRow.hub)
+        )
+        with self._transaction() as session:
+            return {hub: Health(*rest) for hub, *rest in session.execute(asked)}
 
     def _transaction(self) -> AbstractContextManager[Session]:
         raise NotImplementedError

@@ -2,9 +2,9 @@
 
 Expected time = waiting (set aside after failures, our own transfers at the hub's limit, retrieval
 from a long-term archive) + time to the first byte + bytes / speed + what failures cost. Speed and
-failures are those `experience` believes in; for the decision they are drawn at random within what is
-not known of them (Thompson sampling; Russo et al., A Tutorial on Thompson Sampling, 2018), so that a
-hub that is hardly known is tried now and then, and one that is known is not.
+failures are those `experience` believes in; for the decision they are drawn at random within what
+is not known of them (Thompson sampling; Russo et al., A Tutorial on Thompson Sampling, 2018), so
+that a hub that is hardly known is tried now and then, and one that is known is not.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -97,8 +97,8 @@ class Choice:
         drawn = wait + _transfer_s(belief.drawn(self.chance), size)
         known = f"{belief.transfers} past transfers" if belief.transfers else "not known yet"
         why = (
-            f"{offer.hub}: {_plain(seconds)} for {size / 1e6:.4g} MB at {belief.speed / 1e6:.3g} MB/s"
-            f" ({known})"
+            f"{offer.hub}: {_plain(seconds)} for {size / 1e6:.4g} MB"
+            f" at {belief.speed / 1e6:.3g} MB/s ({known})"
         )
         if belief.failure_rate > 0.15:
             reasons.append(f"fails {round(100 * belief.failure_rate)} times of 100")

@@ -2,9 +2,9 @@
 
 Speeds are taken as log-normal. Each past transfer counts by its age (half after a week), its hour
 of day (hubs are slow at the same hours each day) and its size (a small file tells little of speed);
-a weak prior stands for a hub that is not known. Source of the estimates: the normal model with known
-variance, and the beta-binomial model (Gelman et al., Bayesian Data Analysis, 3rd ed., sections 2.4
-and 2.5).
+a weak prior stands for a hub that is not known. Source of the estimates: the normal model with
+known variance, and the beta-binomial model (Gelman et al., Bayesian Data Analysis, 3rd ed.,
+sections 2.4 and 2.5).
 """
 
 import math
