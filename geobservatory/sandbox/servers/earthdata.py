@@ -42,7 +42,21 @@ class Earthdata:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._tokens.get(token.strip())
+        return self.user_of_cookie(request)
+
+    def has_cookie(self, request: web.Request) -> bool:
+        """Tell whether a request has a cookie, be it good or not."""
+        return COOKIE in request.cookies
+
+    def user_of_cookie(self, request: web.Request) -> str | None:
+        """Find who asks by cookie alone: some services know no tokens."""
         return self._cookies.get(request.cookies.get(COOKIE, ""))
+
+    def remember(self, request: web.Request, response: web.Response) -> None:
+        """Give who came with a token a cookie with the answer."""
+        user = self.user(request)
+        if user is not None and self.user_of_cookie(request) != user:
+            self._give_cookie(user, response)
 
     def to_login(self, request: web.Request) -> web.Response:
         """Send a client to log in, and back to what it asked for."""
@@ -88,16 +102,19 @@ class Earthdata:
         user = self._codes.pop(request.query.get("code", ""), None)
         if user is None:
             return web.Response(status=400, text="Invalid code")
-        cookie = secrets.token_hex(24)
-        self._cookies[cookie] = user
         back = request.query.get("state", "")
         # Only back to this server: a login must not send anyone elsewhere.
         inside = back.startswith("/") and not back.startswith("//")
         response = web.Response(
             status=302 if inside else 200, headers={"Location": back} if inside else {}
         )
-        response.set_cookie(COOKIE, cookie, httponly=True)
+        self._give_cookie(user, response)
         return response
+
+    def _give_cookie(self, user: str, response: web.Response) -> None:
+        cookie = secrets.token_hex(24)
+        self._cookies[cookie] = user
+        response.set_cookie(COOKIE, cookie, httponly=True)
 
 
 def _unknown() -> web.Response:

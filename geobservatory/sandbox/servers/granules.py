@@ -4,12 +4,15 @@ Source: Unified Metadata Model for granules, version 1.6; the attributes are tho
 answers, without the frame numbers that are the ASF's own.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from shapely.geometry.base import BaseGeometry
 
 from geobservatory.errors import InputError
 from geobservatory.sandbox.servers.offers import Offered
@@ -19,6 +22,51 @@ from geobservatory.sandbox.servers.writing import iso_ms
 from geobservatory.sentinel1.safe import open_product
 
 _POLARISATIONS = {"DV": "VV+VH", "DH": "HH+HV", "SV": "VV", "SH": "HH"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a search is held against, and how an answer writes it.
+
+    Attributes
+    ----------
+    ur, names
+        Name of the granule, and all names it is found by.
+    collection
+        Short name of its collection.
+    start, stop, footprint
+        When and where it was sensed.
+    attributes
+        The additional attributes, as a view of the world has them.
+    write
+        Writes it as an item of an answer, with the address that files are downloaded from.
+    """
+
+    offered: Offered
+    ur: str
+    names: tuple[str, ...]
+    collection: str
+    start: datetime
+    stop: datetime
+    footprint: BaseGeometry
+    attributes: Callable[[View], dict[str, str]]
+    write: Callable[[str, View], dict[str, Any]]
+
+
+def product_entry(offered: Offered) -> Entry:
+    """Make the entry of a whole product."""
+    item = offered.item
+    return Entry(
+        offered,
+        ur=granule_ur(item),
+        names=(granule_ur(item), str(item.name)),
+        collection=collection(item),
+        start=item.start,
+        stop=item.stop,
+        footprint=item.footprint,
+        attributes=lambda view: attributes(item, view),
+        write=lambda base, view: granule(base, offered, view),
+    )
 
 
 def granule(base: str, offered: Offered, view: View) -> dict[str, Any]:
@@ -69,7 +117,7 @@ def attributes(item: StockItem, view: View) -> dict[str, str]:
     name, facts = item.name, item.facts
     middle = item.footprint.centroid
     found = {
-        "ACQUISITION_DATE": _iso(item.stop),
+        "ACQUISITION_DATE": iso_us(item.stop),
         "ASCENDING_DESCENDING": item.direction,
         "ASF_PLATFORM": f"Sentinel-1{name.mission[2]}",
         "BEAM_MODE": name.mode,
@@ -82,7 +130,7 @@ def attributes(item: StockItem, view: View) -> dict[str, str]:
         "MD5SUM": view.checksum(item.md5),
         "PATH_NUMBER": str(item.relative_orbit),
         "POLARIZATION": _POLARISATIONS.get(name.polarisation, name.polarisation),
-        "PROCESSING_DATE": _iso(item.published),
+        "PROCESSING_DATE": iso_us(item.published),
         "PROCESSING_LEVEL": "L1",
         "PROCESSING_TYPE": name.kind,
         "PROCESSING_TYPE_DISPLAY": "L1 Single Look Complex (SLC)",
@@ -94,14 +142,14 @@ def attributes(item: StockItem, view: View) -> dict[str, str]:
 
 def _umm(base: str, offered: Offered, view: View) -> dict[str, Any]:
     item = offered.item
-    additional = {**attributes(item, view), **_state_vectors(item.path, item.start, item.stop)}
+    additional = {**attributes(item, view), **state_vectors(item.path, item.start, item.stop)}
     ring = [*item.corners, item.corners[0]]
     points = [{"Longitude": lon, "Latitude": lat} for lat, lon in ring]
     return {
         "TemporalExtent": {
             "RangeDateTime": {
-                "BeginningDateTime": _iso(item.start),
-                "EndingDateTime": _iso(item.stop),
+                "BeginningDateTime": iso_us(item.start),
+                "EndingDateTime": iso_us(item.stop),
             }
         },
         "OrbitCalculatedSpatialDomains": [{"OrbitNumber": item.name.absolute_orbit}],
@@ -133,7 +181,7 @@ def _umm(base: str, offered: Offered, view: View) -> dict[str, Any]:
         "DataGranule": {
             "DayNightFlag": "Unspecified",
             "Identifiers": [{"Identifier": str(item.name), "IdentifierType": "ProducerGranuleId"}],
-            "ProductionDateTime": _iso(item.published),
+            "ProductionDateTime": iso_us(item.published),
             "ArchiveAndDistributionInformation": [
                 {
                     "Name": "Not provided",
@@ -148,7 +196,7 @@ def _umm(base: str, offered: Offered, view: View) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _state_vectors(path: Path, start: datetime, stop: datetime) -> dict[str, str]:
+def state_vectors(path: Path, start: datetime, stop: datetime) -> dict[str, str]:
     """Take the state vectors next to the middle of the scene; none where there is no orbit."""
     product = open_product(path)
     try:
@@ -167,5 +215,6 @@ def _state_vectors(path: Path, start: datetime, stop: datetime) -> dict[str, str
     return found
 
 
-def _iso(time: datetime) -> str:
+def iso_us(time: datetime) -> str:
+    """Write a time to the microsecond."""
     return f"{time:%Y-%m-%dT%H:%M:%S.%f}Z"
