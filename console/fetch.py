@@ -41,13 +41,11 @@ def fetch(
     """
     from geobservatory.catalog.database import open_configured_catalog
     from geobservatory.errors import GeobservatoryError
-    from geobservatory.events.geojson import read_area
     from geobservatory.hubs.access import Hubs
     from geobservatory.sentinel1.names import parse_name
     from geobservatory.settings import load_settings
 
     wanted = list(dict.fromkeys(str(parse_name(name)) for name in names))
-    area = None if aoi is None else read_area(aoi)
     settings = load_settings()
     with open_configured_catalog(settings) as catalog:
         hubs = Hubs(settings, catalog)
@@ -133,7 +131,7 @@ def _shown() -> Iterator[tuple[Callable[[str, Any], None], Callable[[str], None]
             tenth = 10 * progress.have // progress.total if progress.total else 0
             if shares.get(name) != tenth:
                 shares[name] = tenth
-                print(f"{name}: {tenth}0% from {progress.hub}", file=sys.stderr, flush=True)
+                print(f"{name}: {10 * tenth}% from {progress.hub}", file=sys.stderr, flush=True)
 
         yield in_lines, lambda line: print(line, file=sys.stderr, flush=True)
         return
