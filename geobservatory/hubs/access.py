@@ -1,4 +1,4 @@
-"""All hubs of an installation as one: search, find, fetch; what is learned is kept in the catalogue.
+"""All hubs of an installation as one: search, find, fetch; what is learned is kept.
 
 with open_configured_catalog(settings) as catalog:
     hubs = Hubs(settings, catalog)
@@ -129,9 +129,7 @@ class Hubs:
             return found.scenes[0]
         silent = "; ".join(str(one.failure) for one in found.answers if one.failure is not None)
         if silent:
-            raise TransientError(
-                f"{name}: no hub that answers has it, and not all answer: {silent}"
-            )
+            raise TransientError(f"{name}: no hub that answered has it; others failed: {silent}")
         asked = ", ".join(one.hub for one in found.answers)
         raise NotFoundError(f"{name}: no hub has it ({asked} were asked)")
 
@@ -182,8 +180,7 @@ class Hubs:
             path = self.path_of(scene.product, folder)
             estimates = self.estimate(scene)
             if said is not None and not path.exists():
-                for estimate in estimates:
-                    said(estimate.why)
+                said(f"from {estimates[0].why}")
             left = max(0.0, deadline - time.monotonic())
             delivery = download(
                 path,
@@ -204,9 +201,7 @@ class Hubs:
                     f"{name}: ordered from the long-term archive of {delivery.hub}; not there yet"
                 )
             if said is not None:
-                said(
-                    f"ordered from the long-term archive of {delivery.hub}; asked again in {after:.0f} s"
-                )
+                said(f"ordered from {delivery.hub}'s archive; asked again in {after:.0f} s")
             wait(after)
 
     def beliefs(self) -> dict[str, Belief]:
