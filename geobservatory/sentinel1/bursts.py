@@ -60,6 +60,8 @@ class PlacedBurst:
 def place_bursts(product: SafeProduct, polarisation: str | None = None) -> list[PlacedBurst]:
     """List the bursts of a product, once for all polarisations, by swath and time.
 
+    Of a partial product, those that were fetched in the polarisation, or in any where None.
+
     Raises
     ------
     InputError
@@ -67,9 +69,15 @@ def place_bursts(product: SafeProduct, polarisation: str | None = None) -> list[
         unknown.
     """
     swaths: dict[str, Annotation] = {}
+    there: dict[str, set[int]] = {}
     for swath, one in product.channels:
-        if swath not in swaths and polarisation in (None, one):
+        if polarisation not in (None, one):
+            continue
+        if swath not in swaths:
             swaths[swath] = product.annotation(swath, one)
+        bursts = swaths[swath].bursts
+        held = (burst.index for burst in bursts if product.has_burst(swath, one, burst.index))
+        there.setdefault(swath, set()).update(held)
     if not swaths:
         raise InputError(f"{product.path}: has no channel in {polarisation}")
     if product.relative_orbits is None:
@@ -83,6 +91,7 @@ def place_bursts(product: SafeProduct, polarisation: str | None = None) -> list[
         )
         for swath, annotation in sorted(swaths.items())
         for burst in annotation.bursts
+        if burst.index in there[swath]
     ]
 
 

@@ -2,7 +2,7 @@
 
 The TIFF holds complex 16-bit integers, uncompressed. In a folder, or a zip that stored it without
 compression, it is mapped into memory; in a compressed zip it is inflated as reading goes on, so
-bursts are best read in order.
+bursts are best read in order. Of a partial product only the bursts that were fetched can be read.
 """
 
 import mmap
@@ -19,11 +19,32 @@ from numpy.typing import NDArray
 
 from geobservatory.errors import InputError
 from geobservatory.sentinel1.annotation import Annotation
-from geobservatory.sentinel1.safe import SafeProduct
+from geobservatory.sentinel1.safe import Channel, SafeProduct
 from geobservatory.sentinel1.storage import DAMAGE, Storage
 
-_BYTES_PER_PIXEL = 4
+BYTES_PER_PIXEL = 4
 _COMPLEX_INTEGER, _NO_COMPRESSION = 5, 1
+# What reading a damaged TIFF raises.
+TIFF_DAMAGE = (*DAMAGE, tifffile.TiffFileError, ValueError, KeyError, IndexError, TypeError)
+
+
+@dataclass(frozen=True)
+class TiffLayout:
+    """How an image lies in its TIFF.
+
+    Attributes
+    ----------
+    shape
+        (lines, samples).
+    dtype
+        Of the two parts of a pixel.
+    offsets
+        (lines,) where each line begins, bytes from the start of the TIFF.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    offsets: NDArray[np.int64]
 
 
 class _Mapped:
@@ -60,6 +81,8 @@ class Measurement:
     _offsets: NDArray[np.int64] = field(repr=False)
     _mapped: "_Mapped | None" = field(repr=False)
     _stream: IO[bytes] | None = field(repr=False)
+    # Lines of bursts that were not fetched; None where all were.
+    _absent: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     def read(self, lines: slice, samples: slice = slice(None)) -> NDArray[np.complex64]:
         """Read a window.
@@ -77,7 +100,7 @@ class Measurement:
         Raises
         ------
         InputError
-            If the file is damaged.
+            If the file is damaged, or lines of the window were not fetched.
         """
         first, last, step = lines.indices(self.shape[0])
         left, right, across = samples.indices(self.shape[1])
@@ -86,11 +109,16 @@ class Measurement:
         rows, cols = max(last - first, 0), max(right - left, 0)
         if rows == 0 or cols == 0:
             return np.zeros((rows, cols), np.complex64)
-        offsets = self._offsets[first : first + rows] + left * _BYTES_PER_PIXEL
-        raw = self._raw(offsets, cols * _BYTES_PER_PIXEL)
+        if self._absent is not None and self._absent[first : first + rows].any():
+            raise InputError(
+                f"{self.file}: the product is partial, and of lines {first} to {first + rows - 1} "
+                "not all were fetched; fetch it for a larger area"
+            )
+        offsets = self._offsets[first : first + rows] + left * BYTES_PER_PIXEL
+        raw = self._raw(offsets, cols * BYTES_PER_PIXEL)
         parts = raw.view(self._dtype).astype(np.float32)
         if self._mapped is not None:
-            self._mapped.let_go(int(offsets.min()), int(offsets.max()) + cols * _BYTES_PER_PIXEL)
+            self._mapped.let_go(int(offsets.min()), int(offsets.max()) + cols * BYTES_PER_PIXEL)
         return parts.view(np.complex64)
 
     def burst(self, annotation: Annotation, index: int) -> NDArray[np.complex64]:
@@ -147,19 +175,23 @@ def open_measurement(product: SafeProduct, swath: str, polarisation: str) -> Mea
     if member not in product.members:
         raise InputError(f"{product.path}: {member} is missing; its pixels cannot be read")
     try:
-        shape, dtype, offsets = _layout(product.storage, member, file)
+        with _tiff(product.storage, member) as tiff:
+            layout = tiff_layout(tiff, product.members[member], file)
         place = product.storage.place(member)
     except InputError:
         raise
-    except (*DAMAGE, tifffile.TiffFileError, ValueError, KeyError, IndexError, TypeError) as error:
+    except TIFF_DAMAGE as error:
         raise InputError(f"{file}: not a whole TIFF ({error}); fetch it again") from error
+    shape = layout.shape
     if shape != (annotation.lines, annotation.samples):
         raise InputError(
             f"{file}: {shape[0]} lines of {shape[1]} samples, but its annotation says "
             f"{annotation.lines} of {annotation.samples}; fetch the product again"
         )
+    absent = _absent(product, (swath.upper(), polarisation.upper()), annotation)
     if place is None:
-        return Measurement(file, shape, dtype, offsets, None, product.storage.open(member))
+        stream = product.storage.open(member)
+        return Measurement(file, shape, layout.dtype, layout.offsets, None, stream, absent)
     path, start = place
     try:
         with path.open("rb") as opened:
@@ -168,7 +200,17 @@ def open_measurement(product: SafeProduct, swath: str, polarisation: str) -> Mea
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
     if start + product.members[member] > len(mapped.pages):
         raise InputError(f"{file}: the file is cut short; fetch it again")
-    return Measurement(file, shape, dtype, offsets, mapped, None)
+    return Measurement(file, shape, layout.dtype, layout.offsets, mapped, None, absent)
+
+
+def _absent(
+    product: SafeProduct, channel: Channel, annotation: Annotation
+) -> NDArray[np.bool_] | None:
+    """Mark the lines of bursts that were not fetched."""
+    if product.partial is None:
+        return None
+    absent = [not product.has_burst(*channel, burst.index) for burst in annotation.bursts]
+    return np.repeat(np.array(absent, bool), annotation.lines_per_burst)
 
 
 @contextmanager
@@ -187,28 +229,39 @@ def _tiff(storage: Storage, member: str) -> Iterator[tifffile.TiffFile]:
         yield tiff
 
 
-def _layout(
-    storage: Storage, member: str, file: str
-) -> tuple[tuple[int, int], np.dtype, NDArray[np.int64]]:
-    """Shape of the image, type of its numbers, and offset of every line in the TIFF."""
-    with _tiff(storage, member) as tiff:
-        page = tiff.pages[0]
-        assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - the first page is read whole
-        shape = (int(page.imagelength), int(page.imagewidth))
-        kind = (int(page.sampleformat or 0), int(page.bitspersample), int(page.compression))
-        if kind != (_COMPLEX_INTEGER, 32, _NO_COMPRESSION) or page.is_tiled:
-            raise InputError(f"{file}: not an uncompressed TIFF of complex 16-bit integers")
-        starts = np.array(page.dataoffsets, np.int64)
-        counts = np.array(page.databytecounts, np.int64)
-        rows = int(page.rowsperstrip)
-        dtype = np.dtype(np.int16).newbyteorder(tiff.byteorder)
-    width = shape[1] * _BYTES_PER_PIXEL
+def tiff_layout(tiff: tifffile.TiffFile, size: int, file: str) -> TiffLayout:
+    """Find out where the lines of an image lie; its header and tables are read, and no pixel.
+
+    Parameters
+    ----------
+    size
+        Bytes of the whole file.
+    file
+        Its name, for errors.
+
+    Raises
+    ------
+    InputError
+        If it is no uncompressed TIFF of complex 16-bit integers, or is cut short; where it is
+        damaged, any of `TIFF_DAMAGE`.
+    """
+    page = tiff.pages[0]
+    assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - the first page is read whole
+    shape = (int(page.imagelength), int(page.imagewidth))
+    kind = (int(page.sampleformat or 0), int(page.bitspersample), int(page.compression))
+    if kind != (_COMPLEX_INTEGER, 32, _NO_COMPRESSION) or page.is_tiled:
+        raise InputError(f"{file}: not an uncompressed TIFF of complex 16-bit integers")
+    starts = np.array(page.dataoffsets, np.int64)
+    counts = np.array(page.databytecounts, np.int64)
+    rows = int(page.rowsperstrip)
+    dtype = np.dtype(np.int16).newbyteorder(tiff.byteorder)
+    width = shape[1] * BYTES_PER_PIXEL
     strip, row = np.divmod(np.arange(shape[0]), min(rows, shape[0]))
     if len(starts) != len(counts) or strip[-1] >= len(starts):
         raise struct.error("strips are missing")
     offsets = starts[strip] + row * width
     if (offsets + width > starts[strip] + counts[strip]).any():
         raise InputError(f"{file}: its strips are shorter than its lines")
-    if int(offsets.max()) + width > storage.members[member]:
+    if int(offsets.min()) < 0 or int(offsets.max()) + width > size:
         raise InputError(f"{file}: the image is cut short; fetch it again")
-    return shape, dtype, offsets
+    return TiffLayout(shape, dtype, offsets)

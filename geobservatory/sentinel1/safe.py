@@ -1,6 +1,7 @@
 """SAFE products, folders and zips alike, read in place; whole, or as much as is there.
 
-What is missing or damaged is listed in `problems`; what is asked for and not there is an error.
+What is missing or damaged is listed in `problems`; what is asked for and not there is an error. Of
+a product that was fetched in part (`sentinel1.partial`) there is what was fetched.
 """
 
 import re
@@ -10,12 +11,14 @@ from pathlib import Path
 
 from geobservatory.errors import InputError
 from geobservatory.sentinel1.annotation import Annotation, read_annotation
+from geobservatory.sentinel1.manifest import Listed, listed_files
 from geobservatory.sentinel1.names import ProductName, parse_name
+from geobservatory.sentinel1.partial import PARTIAL, Partial, read_partial
 from geobservatory.sentinel1.storage import DAMAGE, Storage, open_storage
 from geobservatory.sentinel1.xml import MAX_BYTES, Element, parse
 
 _ANNOTATION = re.compile(
-    r"annotation/s1[a-d]-(?P<swath>iw[1-3]|ew[1-5]|s[1-6]|wv[12])-slc-(?P<pol>[hv]{2})-.*\.xml"
+    r"annotation/s1[a-d]-(?P<swath>iw[1-3]|ew[1-5]|s[1-6]|wv[12])-slc-(?P<pol>[hv]{2})-[^/]*\.xml"
 )
 _VERSION = re.compile(r"0*(\d{1,4})\.(\d{1,4}).*")
 Channel = tuple[str, str]
@@ -31,11 +34,14 @@ class SafeProduct:
         The folder or zip.
     storage
         Its files.
+    partial
+        What is there of a product that was fetched in part; None of any other.
     """
 
     path: Path
     name: ProductName
     storage: Storage = field(repr=False)
+    partial: Partial | None = field(default=None, repr=False)
     _cache: dict[Channel, Annotation] = field(default_factory=dict, repr=False)
 
     @property
@@ -45,12 +51,20 @@ class SafeProduct:
 
     @cached_property
     def channels(self) -> dict[Channel, str]:
-        """Swath and polarisation (``("IW1", "VV")``) to the name of its annotation."""
+        """Swath and polarisation (``("IW1", "VV")``) to the name of its annotation.
+
+        Of a partial product, those of which a burst is there.
+        """
         found = {}
         for member in sorted(self.members):
-            if match := _ANNOTATION.fullmatch(member):
-                found[match["swath"].upper(), match["pol"].upper()] = member
+            channel = channel_of(member)
+            if channel is not None and (self.partial is None or self.partial.bursts(*channel)):
+                found[channel] = member
         return found
+
+    def has_burst(self, swath: str, polarisation: str, index: int) -> bool:
+        """Tell whether a burst was fetched: all were, unless the product is partial."""
+        return self.partial is None or index in self.partial.bursts(swath, polarisation)
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
@@ -58,17 +72,30 @@ class SafeProduct:
         if "manifest.safe" not in self.members:
             return ("manifest.safe is missing: what else is missing cannot be told",)
         found = []
-        for node in self._manifest.all("dataObjectSection/dataObject/byteStream"):
-            place, size = node.find("fileLocation"), node.attribute("size")
-            href = place.attribute("href") if place is not None else None
-            name = (href or "").removeprefix("./")
-            if not name.startswith(("annotation/", "measurement/")):
+        for name, listed in self.files.items():
+            if not self._expects(name):
                 continue
             if name not in self.members:
                 found.append(f"{name} is missing")
-            elif size is not None and size != str(self.members[name]):
-                found.append(f"{name} has {self.members[name]} of {size} bytes; fetch it again")
+            elif listed.size is not None and listed.size != self.members[name]:
+                have = self.members[name]
+                found.append(f"{name} has {have} of {listed.size} bytes; fetch it again")
+        if self.partial is not None:
+            for one in self.partial.channels:
+                bursts = ", ".join(str(burst.index) for burst in one.bursts)
+                found.append(f"partial: of {one.swath} {one.polarisation} only bursts {bursts}")
         return tuple(sorted(found))
+
+    @cached_property
+    def files(self) -> dict[str, Listed]:
+        """What the manifest lists.
+
+        Raises
+        ------
+        InputError
+            If there is no manifest, or it is damaged.
+        """
+        return listed_files(self._manifest)
 
     @cached_property
     def relative_orbits(self) -> tuple[int, int] | None:
@@ -166,9 +193,22 @@ class SafeProduct:
             raise InputError(f"{self.path}/{member}: more than {MAX_BYTES} bytes; no annotation")
         return content
 
+    def _expects(self, name: str) -> bool:
+        """Tell whether a file that the manifest lists should be here."""
+        if self.partial is not None:
+            images = {one.measurement for one in self.partial.channels}
+            return name in self.partial.files or name in images
+        return name.startswith(("annotation/", "measurement/"))
+
     @cached_property
     def _manifest(self) -> Element:
         return parse(self.read("manifest.safe"), f"{self.path}/manifest.safe")
+
+
+def channel_of(member: str) -> Channel | None:
+    """Tell of which swath and polarisation a member is the annotation; None where it is none."""
+    match = _ANNOTATION.fullmatch(member)
+    return None if match is None else (match["swath"].upper(), match["pol"].upper())
 
 
 def open_product(path: Path) -> SafeProduct:
@@ -177,10 +217,17 @@ def open_product(path: Path) -> SafeProduct:
     Raises
     ------
     InputError
-        If it is neither, is a zip cut short, or is not an SLC of Sentinel-1.
+        If it is neither, is a zip cut short, is not an SLC of Sentinel-1, or was fetched in
+        part and does not say which.
     """
     storage = open_storage(path)
     product = SafeProduct(path, parse_name(storage.name), storage)
+    if PARTIAL in product.members:
+        partial = read_partial(product.read(PARTIAL), f"{path}/{PARTIAL}")
+        if partial.product != str(product.name):
+            raise InputError(f"{path}/{PARTIAL}: is of {partial.product[:120]}, another product")
+        # Listed again: what has been fetched since is written before it is told of.
+        product = SafeProduct(path, product.name, open_storage(path), partial)
     if product.name.kind != "SLC":
         raise InputError(f"{path}: a {product.name.kind} product; interferometry needs an SLC")
     if not product.channels:
