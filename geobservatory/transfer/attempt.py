@@ -1,7 +1,8 @@
 """One try to fetch a file, or the rest of it, from one hub, and what it taught about the hub."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -115,21 +116,13 @@ def attempt(
     DiskFullError
         If there is no room.
     """
-    course = _Course(source, told)
-    try:
+    with observed(source.hub, source.name, measured, told) as course:
         part.adopt(source)
         _bring(part, source, course, others)
-        course.outcome = Outcome.DONE
-    except _KNOWN as error:
-        course.outcome = next(one for kind, one in _OUTCOMES.items() if isinstance(error, kind))
-        raise
-    finally:
-        if measured is not None:
-            measured(course.measurement())
 
 
 def _bring(
-    part: Part, source: Source, course: "_Course", others: tuple[Mapping[str, str], ...]
+    part: Part, source: Source, course: "Course", others: tuple[Mapping[str, str], ...]
 ) -> None:
     size = source.size
     # All of it is there where a process was killed at the very end.
@@ -151,7 +144,7 @@ def _bring(
         raise
 
 
-def _stream(part: Part, source: Source, course: "_Course") -> int | None:
+def _stream(part: Part, source: Source, course: "Course") -> int | None:
     """Take bytes until the answer ends; gives the length of the whole, where told."""
     reply = source.open(part.have)
     try:
@@ -174,32 +167,55 @@ def _stream(part: Part, source: Source, course: "_Course") -> int | None:
     return reply.total
 
 
-class _Course:
-    """What happens in the course of a try."""
+class Course:
+    """What happens in the course of a try.
 
-    def __init__(self, source: Source, told: Told | None) -> None:
+    Attributes
+    ----------
+    outcome
+        How it ended; ``stopped`` until it did.
+    """
+
+    def __init__(self, hub: str, name: str, told: Told | None) -> None:
         self.outcome = Outcome.STOPPED
-        self._source, self._told = source, told
+        self._hub, self._name, self._told = hub, name, told
         self._at, self._began = datetime.now(UTC), time.monotonic()
         self._bytes, self._first_s = 0, 0.0
         self._last_told = 0.0
 
     def took(self, count: int, have: int, total: int | None) -> None:
+        """Note that so many bytes came, and how many of how many are there now."""
         now = time.monotonic()
         if self._bytes == 0:
             self._first_s = now - self._began
         self._bytes += count
         if self._told is not None and (have == total or now - self._last_told >= _TELL_EVERY_S):
             self._last_told = now
-            self._told(Progress(self._source.hub, have, total))
+            self._told(Progress(self._hub, have, total))
 
     def measurement(self) -> Measurement:
+        """Sum up."""
         return Measurement(
-            self._source.hub,
-            self._source.name,
+            self._hub,
+            self._name,
             self._at,
             self._bytes,
             time.monotonic() - self._began,
             self._first_s if self._bytes else None,
             self.outcome,
         )
+
+
+@contextmanager
+def observed(hub: str, name: str, measured: Measured | None, told: Told | None) -> Iterator[Course]:
+    """Watch a try to fetch something from a hub; however it ends, what it taught is told."""
+    course = Course(hub, name, told)
+    try:
+        yield course
+        course.outcome = Outcome.DONE
+    except _KNOWN as error:
+        course.outcome = next(one for kind, one in _OUTCOMES.items() if isinstance(error, kind))
+        raise
+    finally:
+        if measured is not None:
+            measured(course.measurement())
