@@ -1,9 +1,9 @@
 """A product brought from whichever hub delivers it: resumed, continued elsewhere, verified, whole.
 
-The hubs are tried in the order given, or as it is expected that they deliver soonest. A hub that breaks off is asked once more after a moment (a
-broken connection still counts against its limit), then the next goes on from the same byte if it
-has the same file. A hub that says when to come back is left alone until then. What no hub has
-online has been ordered by asking; the caller comes back.
+The hubs are tried in the order given, or as it is expected that they deliver soonest. A hub that
+breaks off is asked once more after a moment (a broken connection still counts against its limit),
+then the next goes on from the same byte if it has the same file. A hub that says when to come back
+is left alone until then. What no hub has online has been ordered by asking; the caller comes back.
 """
 
 import random

@@ -4,24 +4,19 @@ The part goes on where it ended, in this process or another, if the file is the 
 common. Where a hub publishes none, the same hub, name and size will do, and the zip is tested.
 """
 
-import hashlib
 import json
 import os
 import shutil
 import zipfile
 from collections.abc import Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from geobservatory.errors import TransientError
+from geobservatory.transfer.digest import ALGORITHMS, Digest
 from geobservatory.transfer.room import FULL, allocate
 from geobservatory.transfer.source import Source
 
-# The first that a hub tells is the one computed: all tell the file from any damaged one.
-_BLAKE3 = ("blake3",) if find_spec("blake3") is not None else ()
-_ALGORITHMS = (*_BLAKE3, "md5", "sha256")
 _READ = 1 << 20
 
 
@@ -31,11 +26,6 @@ class DiskFullError(TransientError):
 
 class WrongContentError(TransientError):
     """What came is not the file: another length or checksum, or a damaged zip."""
-
-
-class _Hash(Protocol):
-    def update(self, data: bytes, /) -> object: ...
-    def hexdigest(self) -> str: ...
 
 
 class Part:
@@ -59,7 +49,7 @@ class Part:
         self._about = path.with_name(f".{path.name}.part.json")
         self._identity: dict[str, Any] | None = None
         self._algorithm: str | None = None
-        self._hash: _Hash | None = None
+        self._hash: Digest | None = None
         self._fd = -1
 
     def __enter__(self) -> "Part":
@@ -74,6 +64,7 @@ class Part:
 
     def __exit__(self, *_: object) -> None:
         """Give back the room that was reserved and not used."""
+        self._forget_hash()
         if self._fd >= 0:
             if os.path.exists(self._file):  # noqa: PTH110  (a descriptor's name, gone when done)
                 os.ftruncate(self._fd, self.have)
@@ -102,7 +93,7 @@ class Part:
         if self._identity is None or merged != self._identity["checksums"]:
             self._identity = {**about, "checksums": merged}
             self._about.write_text(json.dumps(self._identity))
-        algorithm = next((one for one in _ALGORITHMS if one in merged), None)
+        algorithm = next((one for one in ALGORITHMS if one in merged), None)
         if self._hash is None or algorithm != self._algorithm:
             self._algorithm = algorithm
             self._take_in(os.fstat(self._fd).st_size)
@@ -131,7 +122,8 @@ class Part:
         os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 0, os.SEEK_SET)
         self._about.unlink(missing_ok=True)
-        self.have, self._identity, self._hash, self._algorithm = 0, None, None, None
+        self._forget_hash()
+        self.have, self._identity, self._algorithm = 0, None, None
 
     def verify(self, size: int | None, also: tuple[Mapping[str, str], ...] = ()) -> None:
         """Tell that the file is there and right.
@@ -179,7 +171,8 @@ class Part:
 
     def _take_in(self, length: int) -> None:
         """Hash what is there, up to a length; the rest is cut off."""
-        self._hash = _new_hash(self._algorithm)
+        self._forget_hash()
+        self._hash = None if self._algorithm is None else Digest(self._algorithm)
         os.lseek(self._fd, 0, os.SEEK_SET)
         self.have = 0
         while self._hash is not None and self.have < length:
@@ -192,6 +185,11 @@ class Part:
             self.have = min(length, os.fstat(self._fd).st_size)
         os.ftruncate(self._fd, self.have)
         os.lseek(self._fd, self.have, os.SEEK_SET)
+
+    def _forget_hash(self) -> None:
+        if self._hash is not None:
+            self._hash.close()
+            self._hash = None
 
     def _reserve(self, size: int) -> None:
         if size <= self.have:
@@ -224,7 +222,7 @@ def identity(source: Source) -> dict[str, Any]:
         "name": source.name,
         "hub": source.hub,
         "size": source.size,
-        "checksums": {name: value for name, value in checksums.items() if name in _ALGORITHMS},
+        "checksums": {name: value for name, value in checksums.items() if name in ALGORITHMS},
     }
 
 
@@ -238,15 +236,6 @@ def same_file(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     bare = not one["checksums"] and not other["checksums"]
     mine = all(one[key] == other[key] for key in ("hub", "name", "size"))
     return bare and mine and one["size"] is not None
-
-
-def _new_hash(algorithm: str | None) -> _Hash | None:
-    if algorithm is None:
-        return None
-    if algorithm == "blake3":
-        made: _Hash = import_module("blake3").blake3()
-        return made
-    return hashlib.new(algorithm, usedforsecurity=False)
 
 
 def _promised(mine: Path) -> int:

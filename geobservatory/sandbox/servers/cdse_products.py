@@ -82,10 +82,11 @@ def product(offered: Offered, view: View, expand: list[str]) -> dict[str, Any]:
         "S3Path": fields["S3Path"],
         "Checksum": [
             {
-                "Value": view.checksum(item.md5),
-                "Algorithm": "MD5",
+                "Value": view.checksum(value),
+                "Algorithm": algorithm,
                 "ChecksumDate": _iso(offered.published),
             }
+            for algorithm, value in (("MD5", item.md5), ("BLAKE3", item.blake3))
         ],
         "ContentDate": {"Start": _iso(item.start), "End": _iso(item.stop)},
         "Footprint": f"geography'SRID=4326;{item.footprint.wkt}'",

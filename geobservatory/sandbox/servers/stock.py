@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from blake3 import blake3
 from shapely import MultiPolygon, Polygon
 
 from geobservatory.errors import InputError
@@ -37,7 +38,7 @@ class StockItem:
         (latitude, longitude) as the manifest lists them, not closed.
     start, stop
         Sensing, UTC.
-    size, md5
+    size, md5, blake3
         Of the zip, bytes and hex digits.
     published
         When the ground segment has it, UTC.
@@ -54,6 +55,7 @@ class StockItem:
     stop: datetime
     size: int
     md5: str
+    blake3: str
     published: datetime
     direction: str
     relative_orbit: int
@@ -113,6 +115,7 @@ def _item(path: Path, processing: timedelta) -> StockItem:
         stop=stop,
         size=path.stat().st_size,
         md5=md5_of(path),
+        blake3=_blake3(path, path.stat().st_size, path.stat().st_mtime_ns),
         published=stop + processing,
         direction=manifest.text(".//{*}pass").upper(),
         relative_orbit=_relative_orbit(product, path),
@@ -181,3 +184,8 @@ def _facts(manifest: Element) -> dict[str, str]:
 def _md5(path: Path, size: int, changed_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+@cache
+def _blake3(path: Path, size: int, changed_ns: int) -> str:
+    return blake3().update_mmap(path).hexdigest() if size else blake3().hexdigest()
