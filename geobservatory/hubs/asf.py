@@ -6,6 +6,7 @@ search API; UMM-G 1.6.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,8 +20,9 @@ from geobservatory.hubs.earthdata import Earthdata, find_places
 from geobservatory.hubs.model import Offer, Query
 from geobservatory.hubs.products import make_product, read_page, read_time
 from geobservatory.settings.model import Hub
+from geobservatory.transfer.asf_bursts import BurstService
 from geobservatory.transfer.http import HttpSource
-from geobservatory.transfer.inside import Inside
+from geobservatory.transfer.remote_zip import RemoteZip
 from geobservatory.transfer.source import HubUnreachableError
 
 _LEVELS = {
@@ -105,10 +107,34 @@ class AsfConnector:
             session=self._session,
         )
 
-    def inside(self, offer: Offer) -> Inside | None:
-        """See `Connector.inside`."""
-        del offer
-        return None
+    def inside(self, offer: Offer) -> RemoteZip:
+        """See `Connector.inside`; what is compressed in the zip comes from its beginning."""
+        return RemoteZip(offer.product.name, self.source(offer))
+
+    def bursts(self, offer: Offer) -> BurstService:
+        """Give a product as the burst service has it: single bursts, cut out on demand.
+
+        The service knows who asks by a cookie alone, which the archive gives to whoever comes for
+        a download with a token.
+        """
+        session = requests.Session()
+
+        def enter() -> None:
+            replace(self.source(offer), session=session).open(0, 1).close()
+
+        def open_file(name: str, path: str) -> HttpSource:
+            return HttpSource(
+                hub=self.name,
+                name=name,
+                address=f"{self._places.bursts}/{offer.product.name}/{path}",
+                headers=self._account.headers,
+                renew=enter,
+                trusted=self._places.trusted,
+                login=f"{self._places.login}/oauth/",
+                session=session,
+            )
+
+        return BurstService(self.name, offer.product.name, open_file)
 
     def _offer(self, entry: Mapping[str, Any]) -> Offer:
         umm = entry["umm"]

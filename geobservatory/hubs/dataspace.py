@@ -21,6 +21,7 @@ from geobservatory.hubs.model import Offer, Query
 from geobservatory.hubs.nodes import NodesInside
 from geobservatory.hubs.products import make_product, read_geojson, read_page, read_time, read_wkt
 from geobservatory.hubs.tokens import TokenKeeper
+from geobservatory.sentinel1.names import parse_name
 from geobservatory.settings.model import Hub
 from geobservatory.transfer.http import HttpSource, no_headers
 from geobservatory.transfer.inside import Inside
@@ -147,12 +148,13 @@ class DataspaceConnector:
         return entries
 
     def _offer(self, entry: Mapping[str, Any]) -> Offer:
-        identifier = str(entry["Id"])
+        # First of all: auxiliary files have no footprint, and are no damage.
+        name, identifier = str(parse_name(entry["Name"])), str(entry["Id"])
         if not _UUID.fullmatch(identifier):
             raise ValueError(f"an identifier {identifier[:40]!r}")
         told = {one["Name"]: one["Value"] for one in entry.get("Attributes") or ()}
         product = make_product(
-            str(entry["Name"]),
+            name,
             _footprint(entry),
             start=read_time(entry["ContentDate"]["Start"]),
             stop=read_time(entry["ContentDate"]["End"]),

@@ -21,6 +21,7 @@ from geobservatory.hubs.asking import CONNECT_S, SILENCE_S, answered, failed
 from geobservatory.hubs.model import Offer, Query
 from geobservatory.hubs.nodes import NodesInside
 from geobservatory.hubs.products import make_product, read_page, read_wkt
+from geobservatory.sentinel1.names import parse_name
 from geobservatory.settings.model import Hub
 from geobservatory.transfer.http import HttpSource
 from geobservatory.transfer.inside import Inside
@@ -128,11 +129,11 @@ class DhusConnector:
         )
 
     def _offer(self, entry: Mapping[str, Any]) -> Offer:
-        identifier = str(entry["uuid"])
+        name, identifier = str(parse_name(entry["identifier"])), str(entry["uuid"])
         if not _UUID.fullmatch(identifier):
             raise ValueError(f"an identifier {identifier[:40]!r}")
         product = make_product(
-            str(entry["identifier"]),
+            name,
             read_wkt(entry["footprint"]),
             start=_utc(entry["beginposition"]),
             stop=_utc(entry["endposition"]),

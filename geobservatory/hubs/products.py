@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Polygon, shape
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform
 
 from geobservatory.errors import InputError
 from geobservatory.globe import within_180
@@ -120,12 +121,17 @@ def on_the_globe(footprint: BaseGeometry) -> BaseGeometry:
         raise ValueError("a footprint that is not on the globe")
     if isinstance(flat, Polygon) and (east - west > _WIDEST or west < -180 or east > 180):
         if east - west > _WIDEST:
-            flat = transform(lambda lon, lat: ([x + 360 if x < 0 else x for x in lon], lat), flat)
+            flat = shapely.transform(flat, _eastward)
         flat = within_180(shapely.make_valid(flat))
     whole = flat if flat.is_valid else shapely.make_valid(flat)
     if whole.area <= 0:
         raise ValueError("a footprint without area")
     return whole
+
+
+def _eastward(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    longitude = places[:, 0]
+    return np.column_stack([np.where(longitude < 0, longitude + 360, longitude), places[:, 1]])
 
 
 def read_geojson(geometry: Mapping[str, Any]) -> BaseGeometry:
