@@ -1,7 +1,8 @@
 """A server that answers what a test says, and remembers who asked with what."""
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -73,4 +74,32 @@ def scripted(answer: Callable[[Asked], Said]) -> Iterator[Scripted]:
     finally:
         http.shutdown()
         thread.join()
+        http.server_close()
+
+
+@contextmanager
+def trickling() -> Iterator[str]:
+    """Announce a megabyte and send a byte now and then; gives the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(b".")
+                    self.wfile.flush()
+                    time.sleep(0.02)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = True
+    Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{http.server_port}/file.zip"
+    finally:
+        http.shutdown()
         http.server_close()

@@ -56,10 +56,7 @@ class Part:
         """Open what is there, or nothing."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            self._identity = json.loads(self._about.read_text())
-        except (OSError, ValueError):
-            self._identity = None
+        self._identity = _read_identity(self._about)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -224,6 +221,16 @@ def identity(source: Source) -> dict[str, Any]:
         "size": source.size,
         "checksums": {name: value for name, value in checksums.items() if name in ALGORITHMS},
     }
+
+
+def _read_identity(about: Path) -> dict[str, Any] | None:
+    try:
+        read = json.loads(about.read_text())
+        same_file(read, read)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    checked: dict[str, Any] = read
+    return checked
 
 
 def same_file(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
