@@ -159,7 +159,8 @@ class ZipMember:
             raise WrongContentError(f"{self._what()}: encrypted, or compressed by method {method}")
         if method == zipfile.ZIP_STORED and (first_byte, last) != (0, self.size):
             reply = self._ask(self._begin + first_byte, self._begin + last)
-            return Reply(first_byte, self.size, reply.chunks, reply.close)
+            pieces = _cut(reply.chunks, 0, last - first_byte)
+            return Reply(first_byte, self.size, pieces, reply.close)
         # In one request with what stands before it: most files of a product are small.
         reply = self._ask(self.entry.header_offset, self.end)
         data = self._data(reply.chunks)
