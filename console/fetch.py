@@ -41,11 +41,13 @@ def fetch(
     """
     from geobservatory.catalog.database import open_configured_catalog
     from geobservatory.errors import GeobservatoryError
+    from geobservatory.events.geojson import read_area
     from geobservatory.hubs.access import Hubs
     from geobservatory.sentinel1.names import parse_name
     from geobservatory.settings import load_settings
 
     wanted = list(dict.fromkeys(str(parse_name(name)) for name in names))
+    area = None if aoi is None else read_area(aoi)
     settings = load_settings()
     with open_configured_catalog(settings) as catalog:
         hubs = Hubs(settings, catalog)
@@ -61,6 +63,7 @@ def fetch(
                 try:
                     fetched[name] = hubs.fetch(
                         name,
+                        area=area,
                         folder=out,
                         only=hub,
                         told=lambda progress: told(name, progress),

@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random, SystemRandom
 
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy.exc import SQLAlchemyError
 
 from geobservatory.catalog.hubs import HubQueries
@@ -25,6 +26,7 @@ from geobservatory.hubs.connectors import connect
 from geobservatory.hubs.experience import DAYS, Belief, Experience
 from geobservatory.hubs.federation import DEADLINE_S, Answer, Found, find, search
 from geobservatory.hubs.model import Offer, Product, Query, Scene
+from geobservatory.hubs.part import fetch_part
 from geobservatory.settings.model import Hub, Settings
 from geobservatory.transfer.attempt import Measurement, Told
 from geobservatory.transfer.download import download
@@ -46,7 +48,7 @@ class Fetched:
     Attributes
     ----------
     path
-        Of the zip.
+        Of the zip; of the SAFE folder where it is partial.
     hub
         That brought (the end of) it; None where it was here already.
     """
@@ -141,6 +143,7 @@ class Hubs:
         self,
         name: str,
         *,
+        area: BaseGeometry | None = None,
         folder: Path | None = None,
         only: str | None = None,
         told: Told | None = None,
@@ -148,7 +151,7 @@ class Hubs:
         patience_s: float = _PATIENCE_S,
         wait: Callable[[float], None] = time.sleep,
     ) -> Fetched:
-        """Fetch a product whole from whichever hub delivers it soonest.
+        """Fetch a product from whichever hub delivers it soonest.
 
         What nobody has online is ordered from a long-term archive and waited for.
 
@@ -156,6 +159,9 @@ class Hubs:
         ----------
         name
             Of the product, without ``.SAFE``.
+        area
+            Fetch only the annotation and the bursts that meet it (EPSG:4326), as a partial SAFE, if
+            any hub can give them; else, and where None, the whole.
         folder
             Where it is put; the archive, by the day of sensing, where None.
         only
@@ -181,6 +187,12 @@ class Hubs:
             estimates = self.estimate(scene)
             if said is not None and not path.exists():
                 said(f"from {estimates[0].why}")
+            if area is not None and not path.exists():
+                part = self._part(scene, estimates, area, path.parent, told, wait)
+                if part is not None:
+                    return part
+                if said is not None:
+                    said("no hub gives a part of it: the whole is fetched")
             left = max(0.0, deadline - time.monotonic())
             delivery = download(
                 path,
@@ -203,6 +215,27 @@ class Hubs:
             if said is not None:
                 said(f"ordered from {delivery.hub}'s archive; asked again in {after:.0f} s")
             wait(after)
+
+    def _part(
+        self,
+        scene: Scene,
+        estimates: Sequence[Estimate],
+        area: BaseGeometry,
+        folder: Path,
+        told: Told | None,
+        wait: Callable[[float], None],
+    ) -> Fetched | None:
+        brought = fetch_part(
+            {one.name: one for one in self._connectors},
+            estimates,
+            folder,
+            area,
+            slots=self._slots,
+            measured=self._measured(scene, "bursts"),
+            told=told,
+            wait=wait,
+        )
+        return None if brought is None else Fetched(*brought)
 
     def beliefs(self) -> dict[str, Belief]:
         """Tell what is believed of each hub now."""
@@ -256,7 +289,7 @@ class Hubs:
 
         return expected
 
-    def _measured(self, scene: Scene) -> Callable[[Measurement], None]:
+    def _measured(self, scene: Scene, part: str = "") -> Callable[[Measurement], None]:
         offers = {offer.hub: offer for offer in scene.offers}
 
         def measured(one: Measurement) -> None:
@@ -264,7 +297,7 @@ class Hubs:
             if self._catalog is None:
                 return
             try:
-                self._catalog.record_transfer(offers[one.hub], one)
+                self._catalog.record_transfer(offers[one.hub], one, part)
             except SQLAlchemyError as error:
                 # What came is worth more than the note of how it came.
                 _LOG.warning("a transfer was not recorded: %s", type(error).__name__)

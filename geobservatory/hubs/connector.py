@@ -5,9 +5,13 @@ of credentials in any message.
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
+from shapely.geometry.base import BaseGeometry
+
 from geobservatory.hubs.model import Offer, Query
+from geobservatory.transfer.attempt import Measured, Told
 from geobservatory.transfer.inside import Inside
 from geobservatory.transfer.source import Source
 
@@ -39,5 +43,23 @@ class Connector(Protocol):
     def source(self, offer: Offer) -> Source:
         """Give the product for download."""
 
-    def inside(self, offer: Offer) -> Inside | None:
-        """Give the files inside a product, one at a time; None where the hub cannot."""
+    def inside(self, offer: Offer) -> Inside:
+        """Give the files inside a product, one at a time."""
+
+    def fetch_part(
+        self,
+        offer: Offer,
+        folder: Path,
+        area: BaseGeometry,
+        measured: Measured | None = None,
+        told: Told | None = None,
+    ) -> Path:
+        """Fetch the annotation and the bursts over an area; see `transfer.partial`.
+
+        Raises
+        ------
+        RangesIgnoredError
+            If the hub has no way to send parts.
+        GeobservatoryError
+            As `transfer.partial.fetch_partial` does.
+        """

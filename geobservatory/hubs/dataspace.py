@@ -23,8 +23,10 @@ from geobservatory.hubs.products import make_product, read_geojson, read_page, r
 from geobservatory.hubs.tokens import TokenKeeper
 from geobservatory.sentinel1.names import parse_name
 from geobservatory.settings.model import Hub
+from geobservatory.transfer.attempt import Measured, Told
 from geobservatory.transfer.http import HttpSource, no_headers
 from geobservatory.transfer.inside import Inside
+from geobservatory.transfer.partial import fetch_partial
 from geobservatory.transfer.source import HubUnreachableError, ProductGoneError
 
 _PAGE, _FURTHEST = 200, 10_000
@@ -110,6 +112,18 @@ class DataspaceConnector:
             return replace(whole, name=member, address=address, size=size, checksums=checksums)
 
         return NodesInside(offer.product.name, self.name, opened)
+
+    def fetch_part(
+        self,
+        offer: Offer,
+        folder: Path,
+        area: BaseGeometry,
+        measured: Measured | None = None,
+        told: Told | None = None,
+    ) -> Path:
+        """See `Connector.fetch_part`."""
+        inside = self.inside(offer)
+        return fetch_partial(inside, folder, area, measured=measured, told=told)
 
     def _pages(self, query: Query, part: BaseGeometry | None) -> Iterator[list[Offer]]:
         """Page to the end; where that is further than the hub pages, go on from a later time."""

@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -23,8 +24,10 @@ from geobservatory.hubs.nodes import NodesInside
 from geobservatory.hubs.products import make_product, read_page, read_wkt
 from geobservatory.sentinel1.names import parse_name
 from geobservatory.settings.model import Hub
+from geobservatory.transfer.attempt import Measured, Told
 from geobservatory.transfer.http import HttpSource
 from geobservatory.transfer.inside import Inside
+from geobservatory.transfer.partial import fetch_partial
 from geobservatory.transfer.source import HubRefusedError, HubUnreachableError, ProductGoneError
 
 _PAGE = 100
@@ -93,6 +96,18 @@ class DhusConnector:
             return replace(whole, name=member, address=address, size=size, checksums=checksums)
 
         return NodesInside(offer.product.name, self.name, opened)
+
+    def fetch_part(
+        self,
+        offer: Offer,
+        folder: Path,
+        area: BaseGeometry,
+        measured: Measured | None = None,
+        told: Told | None = None,
+    ) -> Path:
+        """See `Connector.fetch_part`."""
+        inside = self.inside(offer)
+        return fetch_partial(inside, folder, area, measured=measured, told=told)
 
     def _pages(self, terms: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
         """Page to the end; the hub's count is a hint, and an empty page is the end."""
