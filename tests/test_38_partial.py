@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import md5
 from pathlib import Path
 
 import numpy as np
@@ -283,6 +284,48 @@ def test_a_larger_area_extends_what_is_there(
     # All of it is as good as whole.
     fetch_partial(other, tmp_path, box(-20, 20, 10, 40))
     assert tree(path) == tree(fetch_partial(other, tmp_path / "at once", box(-20, 20, 10, 40)))
+
+
+def dual(made: Simulated) -> Local:
+    """Make a product of two polarisations, the other the same but for its name."""
+    inside = Local(made.products[0])
+    manifest, listed = inside.only("manifest"), ""
+    for name, file in [one for one in inside.files.items() if "-vv-" in one[0]]:
+        other, content = name.replace("-vv-", "-vh-"), file.content
+        if name.endswith(".xml"):
+            content = content.replace(b"<polarisation>VV<", b"<polarisation>VH<")
+        inside.files[other] = Bytes(file.hub, other, content, len(content))
+        digest = md5(content, usedforsecurity=False).hexdigest()
+        listed += f"""<dataObject><byteStream size="{len(content)}"><fileLocation href="./{other}"/>
+            <checksum checksumName="MD5">{digest}</checksum></byteStream>
+            </dataObject>"""
+    end = b"</dataObjectSection>"
+    manifest.content = manifest.content.replace(end, listed.encode() + end)
+    manifest.size = len(manifest.content)
+    return inside
+
+
+def test_polarisations_come_one_after_the_other(
+    made: Simulated, whole: list[PlacedBurst], tmp_path: Path
+) -> None:
+    inside = dual(made)
+    path = fetch_partial(inside, tmp_path, alone(whole, 1), polarisations=["VV"], swaths=["IW2"])
+    product = open_product(path)
+    assert list(product.channels) == [("IW2", "VV")]
+    assert product.problems == ("partial: of IW2 VV only bursts 1",)
+    assert inside.sent < 1.1 * BURST
+    with pytest.raises(InputError, match="no channel in VH"):
+        place_bursts(product, "VH")
+    fetch_partial(inside, tmp_path, alone(whole, 2), polarisations=["VH"])
+    product = open_product(path)
+    held = {one: [two.burst.index for two in place_bursts(product, one)] for one in ("VV", "VH")}
+    assert held == {"VV": [1], "VH": [2]}
+    assert indexes(path) == [1, 2]
+    fetch_partial(inside, tmp_path, alone(whole, 1).union(alone(whole, 2)))
+    product = open_product(path)
+    for polarisation in ("VV", "VH"):
+        assert [one.burst.index for one in place_bursts(product, polarisation)] == [1, 2]
+    assert inside.sent < 4.4 * BURST
 
 
 def test_an_extension_that_fails_changes_nothing_yet(

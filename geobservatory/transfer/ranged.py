@@ -32,12 +32,12 @@ def take(source: Source, first: int, stop: int, size: int) -> Iterator[bytes]:
     """
     at, reply = first, source.open(first, stop)
     try:
-        if reply.first_byte != first:
-            raise ranges_ignored(source, first, reply)
         if reply.total not in (None, size):
             raise WrongContentError(
                 f"{source.name} from {source.hub}: {reply.total} bytes, and not {size}"
             )
+        if reply.first_byte != first:
+            raise ranges_ignored(source, first, reply)
         for piece in reply.chunks:
             wanted = piece[: stop - at]
             at += len(wanted)

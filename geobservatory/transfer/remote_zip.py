@@ -182,9 +182,9 @@ class ZipMember:
         if reply.first_byte == first and reply.total in (None, self.zip_size):
             return reply
         reply.close()
-        if reply.first_byte != first:
-            raise ranges_ignored(self.zip, first, reply)
-        raise WrongContentError(f"{self._what()}: the zip has {reply.total} bytes now")
+        if reply.total not in (None, self.zip_size):
+            raise WrongContentError(f"{self._what()}: the zip has {reply.total} bytes now")
+        raise ranges_ignored(self.zip, first, reply)
 
     def _header_length(self, header: bytes) -> int:
         signature, name, extra = _LOCAL.unpack(header)
