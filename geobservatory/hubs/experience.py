@@ -1,10 +1,10 @@
 """What past transfers teach of a hub: its speed at this hour, its first byte, how often it fails.
 
-Speeds are taken as log-normal. Each past transfer counts by its age (half after a week), its hour
-of day (hubs are slow at the same hours each day) and its size (a small file tells little of speed);
-a weak prior stands for a hub that is not known. Source of the estimates: the normal model with
-known variance, and the beta-binomial model (Gelman et al., Bayesian Data Analysis, 3rd ed.,
-sections 2.4 and 2.5).
+Speeds are taken as log-normal, in three levels: what hubs are like, this hub, this hub at this hour
+of day (hubs are slow at the same hours each day); each level is the prior of the next. Each past
+transfer counts by its age (half after three weeks) and its size (a small file tells little of
+speed). Source of the estimates: the normal model, the beta-binomial model and hierarchical models
+(Gelman et al., Bayesian Data Analysis, 3rd ed., sections 2.4 to 2.6 and 5.4).
 """
 
 import math
@@ -15,15 +15,17 @@ from random import Random
 
 from geobservatory.transfer.attempt import Measurement, Outcome
 
-DAYS = 30
+DAYS = 60
 # A hub of which nothing is known: megabytes a second, within a factor of three.
 _SPEED, _SPREAD = math.log(5e6), 1.1
 _WEIGHT = 0.5
-# Of a single transfer about the mean of its hour, where few are known.
-_SCATTER = 0.6
-_HALF_LIFE_S = 7 * 86_400.0
-_HOUR_WIDTH = 2.0
-_ANY_HOUR = 0.1
+# Of an hour's mean about the hub's.
+_HOURS = 1.0
+# Of a transfer about the mean of its hour, where few are known, and how many that stands for.
+_SCATTER, _SCATTER_WEIGHT = 0.5, 3.0
+_HALF_LIFE_S = 21 * 86_400.0
+# What the hour before or after tells of one: hubs change on the hour.
+_NEXT_HOUR = 0.05
 _TELLING_BYTES = 4e6
 _FIRST_BYTE_S = 2.0
 _FAILED, _WELL = 0.3, 3.0
@@ -104,7 +106,7 @@ class Experience:
     def of(self, hub: str, at: datetime) -> Belief:
         """Tell what is believed of a hub at a moment, UTC."""
         known = [one for one in self._by_hub.get(hub, ()) if one.at <= at]
-        weight, total = 1 / _SPREAD**2, _SPEED / _SPREAD**2
+        speeds: list[tuple[float, float, float]] = []
         first_weight, first_total = _WEIGHT, _WEIGHT * _FIRST_BYTE_S
         failed, well = _FAILED, _WELL
         for one in known:
@@ -118,12 +120,11 @@ class Experience:
                 first_weight += age
             if (speed := _speed(one)) is not None:
                 telling = one.bytes / (one.bytes + _TELLING_BYTES)
-                counts = age * telling * _same_hour(at, one.at) / _SCATTER**2
-                weight += counts
-                total += counts * math.log(speed)
+                speeds.append((math.log(speed), age * telling, _same_hour(at, one.at)))
+        log_speed, sigma = _hour_mean(speeds)
         return Belief(
-            log_speed=total / weight,
-            log_speed_sigma=weight**-0.5,
+            log_speed=log_speed,
+            log_speed_sigma=sigma,
             first_byte_s=first_total / first_weight,
             failed=failed,
             well=well,
@@ -138,10 +139,36 @@ def _speed(one: Measurement) -> float | None:
     return one.bytes / seconds if one.bytes >= 4096 and seconds > 0 else None
 
 
+def _hour_mean(speeds: list[tuple[float, float, float]]) -> tuple[float, float]:
+    """Estimate the mean of an hour from logarithm, weight and nearness in hour; and its sigma."""
+    # What one transfer tells of the hub: it scatters about its hour, and that about the hub.
+    apart = _HOURS**2 + _SCATTER**2
+    hub, variance = _normal(_SPEED, _SPREAD**2, [(x, w) for x, w, _ in speeds], apart)
+    hour, _ = _normal(
+        hub, variance + _HOURS**2, [(x, w * near) for x, w, near in speeds], _SCATTER**2
+    )
+    squares, count = _SCATTER_WEIGHT * _SCATTER**2, _SCATTER_WEIGHT
+    for x, w, near in speeds:
+        squares += w * near * (x - hour) ** 2
+        count += w * near
+    mean, sigma2 = _normal(
+        hub, variance + _HOURS**2, [(x, w * near) for x, w, near in speeds], squares / count
+    )
+    return mean, math.sqrt(sigma2)
+
+
+def _normal(
+    prior: float, prior_variance: float, data: list[tuple[float, float]], variance: float
+) -> tuple[float, float]:
+    """Update a normal mean by weighted values of known variance."""
+    weight = 1 / prior_variance + sum(w for _, w in data) / variance
+    total = prior / prior_variance + sum(w * x for x, w in data) / variance
+    return total / weight, 1 / weight
+
+
 def _same_hour(one: datetime, other: datetime) -> float:
-    apart = abs((one - other).total_seconds() / 3600.0) % 24
-    apart = min(apart, 24 - apart)
-    return _ANY_HOUR + (1 - _ANY_HOUR) * math.exp(-0.5 * (apart / _HOUR_WIDTH) ** 2)
+    apart = abs(one.hour - other.hour)
+    return {0: 1.0, 1: _NEXT_HOUR}.get(min(apart, 24 - apart), 0.0)
 
 
 def _aside_until(known: list[Measurement], at: datetime) -> datetime | None:
