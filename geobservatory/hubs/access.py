@@ -213,7 +213,9 @@ class Hubs:
                     f"{name}: ordered from the long-term archive of {delivery.hub}; not there yet"
                 )
             if said is not None:
-                said(f"ordered from {delivery.hub}'s archive; asked again in {after:.0f} s")
+                said(
+                    f"ordered from the long-term archive of {delivery.hub}; asked again in {after:.0f} s"
+                )
             wait(after)
 
     def _part(
