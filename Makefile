@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench validate clean
+.PHONY: help setup demo test lint format bench validate storm clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,8 +38,11 @@ format: setup  ## rewrite the code in the house style
 validate: setup  ## simulated pairs against their truth; writes docs/validation.md (half an hour)
 	$(BIN)/python -m benchmarks.validation
 
+storm: setup  ## downloads from hubs on their worst day; writes docs/storm.md (some minutes)
+	$(BIN)/python -m benchmarks.storm --page docs/storm.md
+
 bench: setup  ## speed of each part, with something to compare it with
-	@for file in $(filter-out benchmarks/validation%,$(wildcard benchmarks/[a-z]*.py)); do \
+	@for file in $(filter-out benchmarks/validation% benchmarks/storm% benchmarks/walkthrough%,$(wildcard benchmarks/[a-z]*.py)); do \
 		$(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
 
 clean:  ## remove what make made (not the data)

@@ -84,11 +84,11 @@ class Hubs:
         self._archive = settings.data_dir / "archive"
         self._experience = Experience()
         limits = {hub.name: hub.max_concurrent_downloads for hub in settings.hubs}
-        self._slots: Slots
+        self.slots: Slots
         if catalog is None:
-            self._slots = FileSlots(settings.data_dir / "slots", limits)
+            self.slots = FileSlots(settings.data_dir / "slots", limits)
         else:
-            self._slots = CatalogSlots(catalog.engine, limits)
+            self.slots = CatalogSlots(catalog.engine, limits)
 
     def search(
         self,
@@ -197,7 +197,7 @@ class Hubs:
             delivery = download(
                 path,
                 [self._source(one.offer) for one in estimates],
-                slots=self._slots,
+                slots=self.slots,
                 measured=self._measured(scene),
                 told=told,
                 expected=self._expected(scene, estimates),
@@ -213,9 +213,8 @@ class Hubs:
                     f"{name}: ordered from the long-term archive of {delivery.hub}; not there yet"
                 )
             if said is not None:
-                said(
-                    f"ordered from the long-term archive of {delivery.hub}; asked again in {after:.0f} s"
-                )
+                where = f"the long-term archive of {delivery.hub}"
+                said(f"ordered from {where}; asked again in {after:.0f} s")
             wait(after)
 
     def _part(
@@ -232,7 +231,7 @@ class Hubs:
             estimates,
             folder,
             area,
-            slots=self._slots,
+            slots=self.slots,
             measured=self._measured(scene, "bursts"),
             told=told,
             wait=wait,
@@ -270,9 +269,7 @@ class Hubs:
         if self._catalog is not None:
             since = datetime.now(UTC) - timedelta(days=DAYS)
             self._experience = Experience(self._catalog.transfers(since))
-        return Choice(
-            self._settings, self._experience, self._slots.in_use, self._used, self._chance
-        )
+        return Choice(self._settings, self._experience, self.slots.in_use, self._used, self._chance)
 
     def _used(self, hub: str, since: datetime) -> int:
         return 0 if self._catalog is None else self._catalog.received_bytes(hub, since)
@@ -280,7 +277,7 @@ class Hubs:
     def _expected(self, scene: Scene, estimates: Sequence[Estimate]) -> Callable[[Source], float]:
         """Follow what is learned meanwhile; the draw of the beginning stays, or it would waver."""
         choice = Choice(
-            self._settings, self._experience, self._slots.in_use, self._used, self._chance
+            self._settings, self._experience, self.slots.in_use, self._used, self._chance
         )
         drawn = {one.offer.hub: one.drawn - one.seconds for one in estimates}
 

@@ -228,6 +228,9 @@ async def reset(transport: asyncio.Transport) -> None:
     deadline = asyncio.get_running_loop().time() + 1
     while _unsent(transport, link) and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.005)
+    if link.fileno() < 0:
+        # The client was faster: it is gone.
+        return
     # To linger for no time is how a socket is told to reset instead of to end.
     link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
@@ -235,6 +238,8 @@ async def reset(transport: asyncio.Transport) -> None:
 
 def _unsent(transport: asyncio.Transport, link: socket.socket) -> int:
     queued = transport.get_write_buffer_size()
+    if link.fileno() < 0:
+        return 0
     if sys.platform == "linux":
         count = fcntl.ioctl(link.fileno(), termios.TIOCOUTQ, b"\0" * 4)
         queued += struct.unpack("i", count)[0]
