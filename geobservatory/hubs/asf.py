@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -21,8 +20,7 @@ from geobservatory.hubs.earthdata import Earthdata, find_places
 from geobservatory.hubs.model import Offer, Query
 from geobservatory.hubs.products import make_product, read_page, read_time
 from geobservatory.settings.model import Hub
-from geobservatory.transfer.asf_bursts import BurstService, fetch_bursts
-from geobservatory.transfer.attempt import Measured, Told
+from geobservatory.transfer.asf_bursts import BurstService
 from geobservatory.transfer.http import HttpSource
 from geobservatory.transfer.remote_zip import RemoteZip
 from geobservatory.transfer.source import HubUnreachableError
@@ -112,18 +110,6 @@ class AsfConnector:
     def inside(self, offer: Offer) -> RemoteZip:
         """See `Connector.inside`; what is compressed in the zip comes from its beginning."""
         return RemoteZip(offer.product.name, self.source(offer))
-
-    def fetch_part(
-        self,
-        offer: Offer,
-        folder: Path,
-        area: BaseGeometry,
-        measured: Measured | None = None,
-        told: Told | None = None,
-    ) -> Path:
-        """See `Connector.fetch_part`."""
-        service = self.bursts(offer)
-        return fetch_bursts(service, folder, area, measured=measured, told=told)
 
     def bursts(self, offer: Offer) -> BurstService:
         """Give a product as the burst service has it: single bursts, cut out on demand.

@@ -5,13 +5,10 @@ of credentials in any message.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Protocol
-
-from shapely.geometry.base import BaseGeometry
+from typing import Protocol, runtime_checkable
 
 from geobservatory.hubs.model import Offer, Query
-from geobservatory.transfer.attempt import Measured, Told
+from geobservatory.transfer.asf_bursts import BurstService
 from geobservatory.transfer.inside import Inside
 from geobservatory.transfer.source import Source
 
@@ -46,20 +43,10 @@ class Connector(Protocol):
     def inside(self, offer: Offer) -> Inside:
         """Give the files inside a product, one at a time."""
 
-    def fetch_part(
-        self,
-        offer: Offer,
-        folder: Path,
-        area: BaseGeometry,
-        measured: Measured | None = None,
-        told: Told | None = None,
-    ) -> Path:
-        """Fetch the annotation and the bursts over an area; see `transfer.partial`.
 
-        Raises
-        ------
-        RangesIgnoredError
-            If the hub has no way to send parts.
-        GeobservatoryError
-            As `transfer.partial.fetch_partial` does.
-        """
+@runtime_checkable
+class HasBurstService(Protocol):
+    """A hub that cuts single bursts out of its products."""
+
+    def bursts(self, offer: Offer) -> BurstService:
+        """Give a product as the burst service has it."""

@@ -5,7 +5,6 @@ Source: the Data Space's documentation of its OData interface; recorded answers.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,19 @@ from geobservatory.errors import ConfigurationError
 from geobservatory.hubs.asking import ask
 from geobservatory.hubs.model import Offer, Query
 from geobservatory.hubs.nodes import NodesInside
-from geobservatory.hubs.products import make_product, read_geojson, read_page, read_time, read_wkt
+from geobservatory.hubs.products import (
+    make_product,
+    once_each,
+    read_geojson,
+    read_page,
+    read_time,
+    read_wkt,
+)
 from geobservatory.hubs.tokens import TokenKeeper
 from geobservatory.sentinel1.names import parse_name
 from geobservatory.settings.model import Hub
-from geobservatory.transfer.attempt import Measured, Told
 from geobservatory.transfer.http import HttpSource, no_headers
 from geobservatory.transfer.inside import Inside
-from geobservatory.transfer.partial import fetch_partial
 from geobservatory.transfer.source import HubUnreachableError, ProductGoneError
 
 _PAGE, _FURTHEST = 200, 10_000
@@ -73,12 +77,7 @@ class DataspaceConnector:
 
     def search(self, query: Query) -> Iterator[Sequence[Offer]]:
         """See `Connector.search`."""
-        seen: set[str] = set()
-        for part in _parts(query.area):
-            for page in self._pages(query, part):
-                fresh = [one for one in page if one.id not in seen]
-                seen.update(one.id for one in fresh)
-                yield [one for one in fresh if query.matches(one.product)]
+        return once_each(query, lambda part: self._pages(query, part))
 
     def find(self, name: str) -> Offer | None:
         """See `Connector.find`."""
@@ -102,28 +101,7 @@ class DataspaceConnector:
 
     def inside(self, offer: Offer) -> Inside:
         """See `Connector.inside`."""
-        safe = f"{offer.product.name}.SAFE"
-        entity = offer.address.removesuffix("/$value")
-
-        def opened(member: str, size: int | None, checksums: Mapping[str, str]) -> HttpSource:
-            nodes = "".join(f"/Nodes({part})" for part in (safe, *member.split("/")))
-            address = f"{entity}{nodes}/$value"
-            whole = self.source(offer)
-            return replace(whole, name=member, address=address, size=size, checksums=checksums)
-
-        return NodesInside(offer.product.name, self.name, opened)
-
-    def fetch_part(
-        self,
-        offer: Offer,
-        folder: Path,
-        area: BaseGeometry,
-        measured: Measured | None = None,
-        told: Told | None = None,
-    ) -> Path:
-        """See `Connector.fetch_part`."""
-        inside = self.inside(offer)
-        return fetch_partial(inside, folder, area, measured=measured, told=told)
+        return NodesInside(offer.product.name, self.name, self.source(offer))
 
     def _pages(self, query: Query, part: BaseGeometry | None) -> Iterator[list[Offer]]:
         """Page to the end; where that is further than the hub pages, go on from a later time."""
@@ -258,10 +236,6 @@ def _area(part: BaseGeometry) -> str:
         if len(text) < _LONGEST_AREA:
             return text
     return str(shapely.to_wkt(part.envelope, rounding_precision=5))
-
-
-def _parts(area: BaseGeometry | None) -> Sequence[BaseGeometry | None]:
-    return [None] if area is None else list(getattr(area, "geoms", [area]))
 
 
 def _footprint(entry: Mapping[str, Any]) -> BaseGeometry:

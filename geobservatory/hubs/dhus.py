@@ -8,7 +8,6 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -21,13 +20,11 @@ from geobservatory.errors import ConfigurationError
 from geobservatory.hubs.asking import CONNECT_S, SILENCE_S, answered, failed
 from geobservatory.hubs.model import Offer, Query
 from geobservatory.hubs.nodes import NodesInside
-from geobservatory.hubs.products import make_product, read_page, read_wkt
+from geobservatory.hubs.products import make_product, once_each, read_page, read_wkt
 from geobservatory.sentinel1.names import parse_name
 from geobservatory.settings.model import Hub
-from geobservatory.transfer.attempt import Measured, Told
 from geobservatory.transfer.http import HttpSource
 from geobservatory.transfer.inside import Inside
-from geobservatory.transfer.partial import fetch_partial
 from geobservatory.transfer.source import HubRefusedError, HubUnreachableError, ProductGoneError
 
 _PAGE = 100
@@ -57,13 +54,7 @@ class DhusConnector:
 
     def search(self, query: Query) -> Iterator[Sequence[Offer]]:
         """See `Connector.search`."""
-        seen: set[str] = set()
-        for part in _parts(query.area):
-            for page in self._pages(_terms(query, part)):
-                offers = read_page(self.name, page, self._offer)
-                fresh = [one for one in offers if one.id not in seen]
-                seen.update(one.id for one in fresh)
-                yield [one for one in fresh if query.matches(one.product)]
+        return once_each(query, lambda part: self._pages(_terms(query, part)))
 
     def find(self, name: str) -> Offer | None:
         """See `Connector.find`."""
@@ -86,30 +77,9 @@ class DhusConnector:
 
     def inside(self, offer: Offer) -> Inside:
         """See `Connector.inside`."""
-        safe = f"{offer.product.name}.SAFE"
-        entity = offer.address.removesuffix("/$value")
+        return NodesInside(offer.product.name, self.name, self.source(offer), quote="'")
 
-        def opened(member: str, size: int | None, checksums: Mapping[str, str]) -> HttpSource:
-            nodes = "".join(f"/Nodes('{part}')" for part in (safe, *member.split("/")))
-            address = f"{entity}{nodes}/$value"
-            whole = self.source(offer)
-            return replace(whole, name=member, address=address, size=size, checksums=checksums)
-
-        return NodesInside(offer.product.name, self.name, opened)
-
-    def fetch_part(
-        self,
-        offer: Offer,
-        folder: Path,
-        area: BaseGeometry,
-        measured: Measured | None = None,
-        told: Told | None = None,
-    ) -> Path:
-        """See `Connector.fetch_part`."""
-        inside = self.inside(offer)
-        return fetch_partial(inside, folder, area, measured=measured, told=told)
-
-    def _pages(self, terms: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    def _pages(self, terms: dict[str, Any]) -> Iterator[list[Offer]]:
         """Page to the end; the hub's count is a hint, and an empty page is the end."""
         api, told = self._api()
         start = 0
@@ -121,7 +91,7 @@ class DhusConnector:
             )
             if not found:
                 return
-            yield list(found.values())
+            yield read_page(self.name, list(found.values()), self._offer)
             start += len(found)
             if len(found) < _PAGE and start >= told.total:
                 return
@@ -252,10 +222,6 @@ def _terms(query: Query, area: BaseGeometry | None) -> dict[str, Any]:
             if sentinelsat.SentinelAPI.check_query_length(text) < 0.9:
                 break
     return terms
-
-
-def _parts(area: BaseGeometry | None) -> Sequence[BaseGeometry | None]:
-    return [None] if area is None else list(getattr(area, "geoms", [area]))
 
 
 def _utc(time: Any) -> datetime:

@@ -18,9 +18,7 @@ from geobservatory.sentinel1.safe import SafeProduct, open_product
 from geobservatory.sentinel1.storage import DAMAGE
 from geobservatory.sentinel1.xml import parse
 from geobservatory.settings.model import Hub
-from geobservatory.transfer.attempt import Measured, Told
 from geobservatory.transfer.inside import Inside
-from geobservatory.transfer.partial import fetch_partial
 from geobservatory.transfer.source import HubUnreachableError, ProductGoneError, Reply, Source
 
 _PIECE = 1 << 20
@@ -66,18 +64,6 @@ class FolderConnector:
     def inside(self, offer: Offer) -> Inside:
         """See `Connector.inside`."""
         return _FolderInside(offer.product.name, self._name, Path(offer.address))
-
-    def fetch_part(
-        self,
-        offer: Offer,
-        folder: Path,
-        area: BaseGeometry,
-        measured: Measured | None = None,
-        told: Told | None = None,
-    ) -> Path:
-        """See `Connector.fetch_part`."""
-        inside = self.inside(offer)
-        return fetch_partial(inside, folder, area, measured=measured, told=told)
 
     def _offers(self, name: str | None) -> Iterator[Offer]:
         if not self._folder.is_dir():

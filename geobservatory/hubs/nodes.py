@@ -1,8 +1,8 @@
 """The files inside a product that a hub serves as nodes: DHuS, Copernicus Data Space."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from geobservatory.errors import InputError
@@ -13,8 +13,6 @@ from geobservatory.transfer.source import HubUnreachableError, ProductGoneError,
 _MANIFEST = "manifest.safe"
 _MEMBER = re.compile(r"(?:[A-Za-z0-9._+-]+/)*[A-Za-z0-9._+-]+")
 
-Open = Callable[[str, int | None, Mapping[str, str]], HttpSource]
-
 
 @dataclass(frozen=True)
 class NodesInside:
@@ -22,13 +20,16 @@ class NodesInside:
 
     Attributes
     ----------
-    open
-        Gives a member for download, by its name inside the product, size and checksums.
+    whole
+        The product for download; its address ends in ``/$value``.
+    quote
+        What is put about a node's name.
     """
 
     name: str
     hub: str
-    open: Open
+    whole: HttpSource
+    quote: str = ""
 
     def members(self) -> Mapping[str, int]:
         """See `Inside.members`."""
@@ -39,7 +40,13 @@ class NodesInside:
         if member not in self._listed:
             raise ProductGoneError(f"{self.name} from {self.hub}: it holds no {member}")
         size, checksums = self._listed[member]
-        return self.open(member, size, checksums)
+        return self._node(member, size, checksums)
+
+    def _node(self, member: str, size: int | None, checksums: Mapping[str, str]) -> HttpSource:
+        parts = (f"{self.name}.SAFE", *member.split("/"))
+        nodes = "".join(f"/Nodes({self.quote}{part}{self.quote})" for part in parts)
+        address = f"{self.whole.address.removesuffix('/$value')}{nodes}/$value"
+        return replace(self.whole, name=member, address=address, size=size, checksums=checksums)
 
     @cached_property
     def _listed(self) -> dict[str, tuple[int, Mapping[str, str]]]:
@@ -62,7 +69,7 @@ class NodesInside:
         return found
 
     def _manifest(self) -> bytes:
-        reply = self.open(_MANIFEST, None, {}).open()
+        reply = self._node(_MANIFEST, None, {}).open()
         try:
             content = bytearray()
             for piece in reply.chunks:

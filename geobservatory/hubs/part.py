@@ -7,8 +7,10 @@ from pathlib import Path
 from shapely.geometry.base import BaseGeometry
 
 from geobservatory.hubs.choice import Estimate
-from geobservatory.hubs.connector import Connector
+from geobservatory.hubs.connector import Connector, HasBurstService
+from geobservatory.transfer.asf_bursts import fetch_bursts
 from geobservatory.transfer.attempt import Measured, Told
+from geobservatory.transfer.partial import fetch_partial
 from geobservatory.transfer.ranged import RangesIgnoredError
 from geobservatory.transfer.slots import Release, Slots
 from geobservatory.transfer.source import (
@@ -72,7 +74,13 @@ def fetch_part(
                 continue
             try:
                 connector = connectors[offer.hub]
-                return connector.fetch_part(offer, folder, area, measured, told), offer.hub
+                if isinstance(connector, HasBurstService):
+                    service = connector.bursts(offer)
+                    path = fetch_bursts(service, folder, area, measured=measured, told=told)
+                else:
+                    inside = connector.inside(offer)
+                    path = fetch_partial(inside, folder, area, measured=measured, told=told)
+                return path, offer.hub
             except HubBusyError as error:
                 pause = max(pause, error.retry_after_s or 0.0)
             except (RangesIgnoredError, HubRefusedError, ProductGoneError, ProductOfflineError):

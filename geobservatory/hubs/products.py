@@ -1,6 +1,6 @@
 """Make a product of what a hub says of it, and hold what it says against the name."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geobservatory.errors import InputError
 from geobservatory.globe import within_180
-from geobservatory.hubs.model import Direction, Offer, Product
+from geobservatory.hubs.model import Direction, Offer, Product, Query
 from geobservatory.sentinel1.names import parse_name
 from geobservatory.transfer.source import HubUnreachableError
 
@@ -72,6 +72,25 @@ def make_product(
         footprint=on_the_globe(footprint),
         acquisition=parsed.same_acquisition,
     )
+
+
+def once_each(
+    query: Query, ask: Callable[[BaseGeometry | None], Iterator[list[Offer]]]
+) -> Iterator[list[Offer]]:
+    """Ask a hub for each part of an area; give each offer once, if it is what was looked for.
+
+    Parameters
+    ----------
+    ask
+        Gives the pages for an area in one part, or for anywhere.
+    """
+    seen: set[str] = set()
+    parts = [None] if query.area is None else getattr(query.area, "geoms", [query.area])
+    for part in parts:
+        for page in ask(part):
+            fresh = [one for one in page if one.id not in seen]
+            seen.update(one.id for one in fresh)
+            yield [one for one in fresh if query.matches(one.product)]
 
 
 def read_page(
