@@ -71,8 +71,8 @@ def measure(products: list[Path], dem: Path, spacing_m: float, folder: Path) -> 
     started = time.perf_counter()
     native.make(
         Request(
-            products[0],
-            products[1],
+            (products[0],),
+            (products[1],),
             folder / "map",
             folder / "cache",
             heights=Heights(dem),

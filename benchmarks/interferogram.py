@@ -101,14 +101,12 @@ def main() -> None:
 
 def measure(paths: list[Path], dem: Dem, looks: tuple[int, int]) -> None:
     reference, secondary = (open_product(path) for path in paths)
-    pairs = match_bursts(reference, secondary, "VV")
+    pairs = match_bursts([reference], [secondary], "VV")
     layout = lay_out(pairs, looks)
     orbits = pairs[0].reference.orbit, pairs[0].secondary.orbit
     images = {
-        "IW2": (
-            open_measurement(reference, "IW2", "VV"),
-            open_measurement(secondary, "IW2", "VV"),
-        )
+        product.annotation("IW2", "VV").file: open_measurement(product, "IW2", "VV")
+        for product in (reference, secondary)
     }
     prepared = [prepare(tile.pair, orbits, dem) for tile in layout.tiles]
     make_interferogram(layout, prepared, images, dem)  # compile, and fill the page cache

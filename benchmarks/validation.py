@@ -208,7 +208,7 @@ def run(case: Case, folder: Path) -> dict[str, Any]:
     started = time.perf_counter()
     result = native.make(
         Request(
-            products[0], products[1], folder / "out", folder / "cache",
+            (products[0],), (products[1],), folder / "out", folder / "cache",
             heights=Heights(heights), orbits=folder / "world", **case.options,
         )
     )  # fmt: skip
@@ -308,7 +308,7 @@ def drawn(folder: Path) -> None:
     (dem,) = (folder / "world").glob("dem-*.tif")
     heights = Heights(dem)
     draw(
-        Request(reference, secondary, folder / "steps", folder / "cache", heights=heights,
+        Request((reference,), (secondary,), folder / "steps", folder / "cache", heights=heights,
                 orbits=folder / "world"),
         _STEPS,
     )  # fmt: skip

@@ -82,7 +82,7 @@ def main() -> None:
     reference, secondary, dem, picture, *orbits = map(Path, sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         request = Request(
-            reference, secondary, Path(folder) / "map", Path(folder) / "cache",
+            (reference,), (secondary,), Path(folder) / "map", Path(folder) / "cache",
             heights=Heights(dem), orbits=orbits[0] if orbits else None,
         )  # fmt: skip
         draw(request, picture)

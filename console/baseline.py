@@ -33,7 +33,7 @@ def baseline(
     from geobservatory.sentinel1.safe import open_product
 
     products = open_product(reference), open_product(secondary)
-    one, other = (choose_orbit(product, orbits) for product in products)
+    one, other = (choose_orbit([product], orbits) for product in products)
     found = baselines(*products, (one.orbit, other.orbit))
     for product, chosen in zip(products, (one, other), strict=True):
         if orbits is not None and chosen.file is None:
@@ -72,7 +72,7 @@ def _row(bursts: list[Any]) -> dict[str, Any]:
         "perpendicular_m": first.perpendicular_m,
         "parallel_m": first.parallel_m,
         "temporal_days": first.temporal_days,
-        "burst": str(first.burst.identity),
+        "burst": str(first.burst),
         "bursts": len(bursts),
         "perpendicular_least_m": min(one.least_m for one in bursts),
         "perpendicular_greatest_m": max(one.greatest_m for one in bursts),

@@ -20,6 +20,10 @@ def interferogram(
     reference: Annotated[Path, typer.Argument(help="SAFE folder or zip of the earlier image.")],
     secondary: Annotated[Path, typer.Argument(help="SAFE folder or zip of the later image.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    slices: Annotated[
+        list[Path] | None,
+        typer.Option("--slice", help="A further slice of either pass; as often as needed."),
+    ] = None,
     dem: Annotated[
         str | None,
         typer.Option("--dem", help="glo30, a GeoTIFF, or a folder of them; else as the settings."),
@@ -70,8 +74,7 @@ def interferogram(
         grids_address=settings.dem.grids_address,
     )
     request = Request(
-        reference=reference,
-        secondary=secondary,
+        *_passes(reference, secondary, slices or []),
         out=out,
         cache=settings.data_dir / "cache",
         heights=heights,
@@ -98,6 +101,26 @@ def interferogram(
         [_row(result.folder, name, asset) for name, asset in result.item["assets"].items()],
     )
     print(result.folder / "quicklook.png")
+
+
+def _passes(
+    reference: Path, secondary: Path, slices: list[Path]
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Give every further slice to the pass that it is of."""
+    from geobservatory.sentinel1.names import parse_name
+
+    passes: tuple[list[Path], list[Path]] = ([reference], [secondary])
+    names = parse_name(reference.name), parse_name(secondary.name)
+    for path in slices:
+        (place,) = [
+            found
+            for found, name in zip(passes, names, strict=True)
+            if parse_name(path.name).is_of_pass(name)
+        ] or [None]
+        if place is None:
+            raise typer.BadParameter(f"{path} is of neither pass")
+        place.append(path)
+    return tuple(passes[0]), tuple(passes[1])
 
 
 def _row(folder: Path, name: str, asset: dict[str, Any]) -> tuple[str, str, str]:

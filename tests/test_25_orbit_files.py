@@ -140,21 +140,21 @@ def test_a_real_file_serves_its_own_day_only(shared_data: Path, product: SafePro
     assert found is not None
     assert found[0] == real
     with pytest.raises(InputError, match=r"covers 2023-08-23.*needs 2023-09-04"):
-        choose_orbit(product, real)
+        choose_orbit([product], real)
 
 
 def test_the_choice_for_a_product(tmp_path: Path, product: SafeProduct) -> None:
-    own = choose_orbit(product, None)
+    own = choose_orbit([product], None)
     assert (own.file, own.orbit.source) == (None, "annotation")
-    empty = choose_orbit(product, tmp_path)
+    empty = choose_orbit([product], tmp_path)
     assert empty.file is None
     assert "none of S1A for 2023-09-04" in empty.reason
     restituted = write_eof(tmp_path, "RESORB")
-    chosen = choose_orbit(product, tmp_path)
+    chosen = choose_orbit([product], tmp_path)
     assert (chosen.file, chosen.orbit.source) == (restituted, "RESORB")
-    assert choose_orbit(product, write_eof(tmp_path)).orbit.source == "POEORB"
+    assert choose_orbit([product], write_eof(tmp_path)).orbit.source == "POEORB"
     with pytest.raises(InputError, match="an orbit of S1B; the product is of S1A"):
-        choose_orbit(product, write_eof(tmp_path, mission="S1B"))
+        choose_orbit([product], write_eof(tmp_path, mission="S1B"))
 
 
 @pytest.fixture
@@ -179,13 +179,13 @@ def test_the_best_is_fetched_verified_and_kept(
     cache = tmp_path / "cache"
     cache.mkdir()
     restituted = write_eof(cache, "RESORB")
-    chosen = choose_orbit(product, cache, fetch_from=address)
+    chosen = choose_orbit([product], cache, fetch_from=address)
     assert chosen.file is not None
     assert chosen.orbit.source == "POEORB"
     assert chosen.file.read_bytes() == (folder / chosen.file.name).read_bytes()
     assert restituted.exists()
     # Kept: no server is needed for it again.
-    assert choose_orbit(product, cache).file == chosen.file
+    assert choose_orbit([product], cache).file == chosen.file
 
 
 def test_before_the_precise_one_is_published_the_restituted_serves(
@@ -224,7 +224,7 @@ def test_bad_servers_leave_nothing_half_written(
         assert len(waits) == 4
         assert not list(cache.rglob("*.EOF"))
         assert not list(cache.rglob(".*"))
-    chosen = choose_orbit(product, cache, fetch_from=address, wait=waits.append)
+    chosen = choose_orbit([product], cache, fetch_from=address, wait=waits.append)
     assert chosen.orbit.source == "annotation"
     with_fault({"kind": "status", "code": 503}, times=2)
     fetched = fetch_orbit(cache, address, "S1A", START, STOP, waits.append)

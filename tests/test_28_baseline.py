@@ -154,7 +154,7 @@ def test_the_al_haouz_pair(shared_data: Path) -> None:
         assert one.temporal_days == pytest.approx(12, abs=1e-5)
         assert one.least_m < one.perpendicular_m < one.greatest_m
     # Farther out the same two positions are seen at another angle: it changes smoothly.
-    middle = {one.burst.swath: one.perpendicular_m for one in there if one.burst.burst.index == 4}
+    middle = {one.burst.swath: one.perpendicular_m for one in there[4::9]}
     assert middle["IW1"] < middle["IW2"] < middle["IW3"]
 
 

@@ -166,7 +166,7 @@ def test_a_zip_at_a_hub_gives_the_same(
 
 def phase(made: Simulated, out: Path, pair: list[Path], area: BaseGeometry | None) -> np.ndarray:
     request = Request(
-        *pair,
+        *((one,) for one in pair),
         out,
         out.parent / "cache",
         heights=Heights(made.dem),

@@ -64,13 +64,14 @@ def run(plan: Plan, folder: Path, swaths: tuple[str, ...]) -> Run:
 def opened(
     plan: Plan, products: list[SafeProduct], swaths: tuple[str, ...]
 ) -> tuple[Layout, list[Prepared], dict]:
-    pairs = match_bursts(products[0], products[1], "VV")
+    pairs = match_bursts(products[:1], products[1:], "VV")
     layout = lay_out(pairs, LOOKS)
     first = pairs[0]
     orbits = first.reference.orbit, first.secondary.orbit
     prepared = [prepare(tile.pair, orbits, world_dem(plan)) for tile in layout.tiles]
     images = {
-        swath: tuple(open_measurement(product, swath, "VV") for product in products)
+        product.annotation(swath, "VV").file: open_measurement(product, swath, "VV")
+        for product in products
         for swath in swaths
     }
     return layout, prepared, images
@@ -228,10 +229,10 @@ def test_pairs_that_cannot_be_are_refused(quiet: Scenario, tmp_path: Path) -> No
     plan = plan_of(quiet, Acquisition(days=0), Acquisition(days=12))
     one, other = (open_product(path) for path in simulate(plan, tmp_path, lambda n: None).products)
     with pytest.raises(InputError, match="of one acquisition"):
-        match_bursts(one, one, "VV")
+        match_bursts([one], [one], "VV")
     with pytest.raises(InputError, match="VH"):
-        match_bursts(one, other, "VH")
+        match_bursts([one], [other], "VH")
     with pytest.raises(InputError, match="swaths and area"):
-        match_bursts(one, other, "VV", swaths={"IW1"})
-    asked = match_bursts(one, other, "VV", swaths={"IW2"})
+        match_bursts([one], [other], "VV", swaths={"IW1"})
+    asked = match_bursts([one], [other], "VV", swaths={"IW2"})
     assert [pair.identity.swath for pair in asked] == ["IW2"]

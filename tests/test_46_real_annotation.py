@@ -45,7 +45,7 @@ def pairs(shared_data: Path) -> list[BurstPair]:
         open_product(next((shared_data / "sentinel1").glob(f"S1A*_{day}T*.zip")))
         for day in ("20230904", "20230916")
     )
-    return match_bursts(before, after, "VV", swaths={"IW2"})
+    return match_bursts([before], [after], "VV", swaths={"IW2"})
 
 
 def dem_under(view: BurstView, line: int) -> Dem:

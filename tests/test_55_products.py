@@ -178,8 +178,8 @@ def describe(**changes) -> Description:
         title="M 6.4 earthquake, Ovacık",
         footprint=Polygon([(39.0, 39.1), (39.1, 39.6), (39.7, 39.5), (39.6, 39.0)]),
         grid=grid,
-        reference=Scene("S1A_IW_SLC__1SDV_A", "S1A", datetime(2026, 11, 2, 15, 49, 7, tzinfo=UTC)),
-        secondary=Scene("S1A_IW_SLC__1SDV_B", "S1A", datetime(2026, 11, 14, 15, 49, 8, tzinfo=UTC)),
+        reference=Scene(("S1A_SLC_A",), "S1A", datetime(2026, 11, 2, 15, 49, 7, tzinfo=UTC)),
+        secondary=Scene(("S1A_SLC_B",), "S1A", datetime(2026, 11, 14, 15, 49, 8, tzinfo=UTC)),
         relative_orbit=145,
         direction="ascending",
         polarisation="VV",
@@ -303,7 +303,7 @@ def test_a_map_over_the_antimeridian_has_its_footprint_split_there():
 
 
 def test_images_of_two_satellites_are_both_named():
-    other = Scene("S1C_IW_SLC", "S1C", datetime(2026, 11, 8, 15, 49, tzinfo=UTC))
+    other = Scene(("S1C_IW_SLC",), "S1C", datetime(2026, 11, 8, 15, 49, tzinfo=UTC))
     said = make_item(describe(secondary=other))["properties"]
     assert "platform" not in said
     assert said["geobs:platforms"] == ["sentinel-1a", "sentinel-1c"]
@@ -312,8 +312,8 @@ def test_images_of_two_satellites_are_both_named():
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"reference": Scene("A", "S1A", datetime(2026, 11, 2))}, "in UTC"),  # noqa: DTZ001
-        ({"reference": Scene("A", "S1A", datetime(2027, 1, 1, tzinfo=UTC))}, "not later"),
+        ({"reference": Scene(("A",), "S1A", datetime(2026, 11, 2))}, "in UTC"),  # noqa: DTZ001
+        ({"reference": Scene(("A",), "S1A", datetime(2027, 1, 1, tzinfo=UTC))}, "not later"),
         ({"footprint": Polygon()}, "footprint"),
         ({"assets": {"a.tif": Asset("", "", (), "image/tiff", "0F", 1)}}, "SHA-256"),
     ],

@@ -41,8 +41,8 @@ class World:
 
     def request(self, out: Path, **changes: object) -> Request:
         plain = Request(
-            self.made.products[0],
-            self.made.products[1],
+            (self.made.products[0],),
+            (self.made.products[1],),
             out,
             out.parent / "cache",
             heights=Heights(self.made.dem),
@@ -180,7 +180,7 @@ def test_metadata_says_what_was_done(world: World, result: Path) -> None:
         ({"area": box(10, 40, 11, 41)}, "swaths and area"),
         ({"orbits": Path("nowhere")}, "no such file or folder"),
         ({"heights": Heights("nowhere.tif")}, "nowhere.tif"),
-        ({"secondary": Path("nothing.zip")}, "nothing.zip"),
+        ({"secondary": (Path("nothing.zip"),)}, "nothing.zip"),
         ({"spacing_m": 1e-3}, "too large"),
     ],
 )
@@ -196,9 +196,50 @@ def test_what_cannot_be_is_refused_before_work_starts(
 def test_swapped_and_equal_images_are_refused(world: World, tmp_path: Path) -> None:
     one, other = world.made.products
     with pytest.raises(InputError, match="swap the two"):
-        native.make(world.request(tmp_path, reference=other, secondary=one))
+        native.make(world.request(tmp_path, reference=(other,), secondary=(one,)))
     with pytest.raises(InputError, match="one acquisition"):
-        native.make(world.request(tmp_path, secondary=one))
+        native.make(world.request(tmp_path, secondary=(one,)))
+
+
+def test_slices_are_joined(tmp_path: Path) -> None:
+    """A pass in two slices that share bursts makes the map that the same pass in one makes."""
+    scenario = find_scenario("al-haouz-2023")
+    dates = Acquisition(days=12, perpendicular_m=20.0), Acquisition(days=24, shift_lines=2)
+    plan = plan_of(scenario, *dates, bursts=4)
+    whole = simulate(plan, tmp_path / "whole", lambda lines: None)
+    slices = [
+        simulate(
+            dataclasses.replace(plan, first_number=plan.first_number + first, bursts=3),
+            tmp_path / f"slice-{first}",
+            lambda lines: None,
+        ).products
+        for first in (1, 0)
+    ]
+    world = World(plan, whole, tmp_path / "whole")
+    one, other = tmp_path / "one" / "map", tmp_path / "other" / "map"
+    native.make(world.request(one))
+    # The secondary in one piece: slices of two dates need not be cut alike.
+    native.make(
+        world.request(
+            other, reference=tuple(dates[0] for dates in slices), secondary=(whole.products[1],)
+        )
+    )
+    there, joined = layers(one), layers(other)
+    assert there["mask"].shape == joined["mask"].shape
+    both = (there["mask"] == 0) & (joined["mask"] == 0)
+    assert both.mean() > 0.9 * (there["mask"] == 0).mean()
+    # Thermal noise is drawn by the burst's place in the product; all else is equal.
+    error = there["los_displacement"] - joined["los_displacement"]
+    assert error[both].std() < 1e-3
+    assert np.median(np.abs(error[both])) < 2e-4
+    about = json.loads((other / "metadata.json").read_text())["properties"]
+    assert len(about["geobs:reference"]["products"]) == 2
+    assert len(about["geobs:bursts"]) == 4
+
+
+def test_slices_of_several_passes_are_refused(world: World, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not slices of one pass"):
+        native.make(world.request(tmp_path, reference=tuple(world.made.products)))
 
 
 def test_a_dem_that_ends_inside_the_scene_leaves_the_rest_out(
@@ -256,12 +297,12 @@ def test_a_killed_run_goes_on_with_the_bursts_it_has(
     code = (
         "import sys; from pathlib import Path; from geobservatory.engines import native; "
         "from geobservatory.engines.request import Heights, Request; a = [Path(p) for p in "
-        "sys.argv[1:]]; native.make(Request(a[0], a[1], a[2], a[3], heights=Heights(a[4]), "
+        "sys.argv[1:]]; native.make(Request((a[0],), (a[1],), a[2], a[3], heights=Heights(a[4]), "
         "orbits=a[5]))"
     )
     request = world.request(out)
     places = (
-        request.reference, request.secondary, out, request.cache, world.made.dem, world.folder
+        *request.reference, *request.secondary, out, request.cache, world.made.dem, world.folder
     )  # fmt: skip
     child = subprocess.Popen([sys.executable, "-c", code, *map(str, places)])
     deadline = time.monotonic() + 120

@@ -103,7 +103,8 @@ def world(scenario: Scenario, folder: Path, **second: object) -> tuple[Plan, Sim
 
 def made(folder: Path, products: list[Path], dem: Path, orbits: Path | None = None) -> dict:
     out = folder / "map"
-    native.make(Request(products[0], products[1], out, folder, heights=Heights(dem), orbits=orbits))
+    one, other = ((path,) for path in products)
+    native.make(Request(one, other, out, folder, heights=Heights(dem), orbits=orbits))
     return json.loads((out / "metadata.json").read_text())["properties"]
 
 

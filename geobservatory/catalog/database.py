@@ -11,13 +11,15 @@ from geobservatory.catalog.activations import ActivationQueries
 from geobservatory.catalog.embedded import EmbeddedPostgres
 from geobservatory.catalog.hubs import HubQueries
 from geobservatory.catalog.migrate import upgrade
+from geobservatory.catalog.pairs import PairQueries
+from geobservatory.catalog.scenes import SceneQueries
 from geobservatory.errors import ConfigurationError, TransientError
 from geobservatory.settings import Settings
 
 _CONNECT_LIMIT_S = 10
 
 
-class Catalog(ActivationQueries, HubQueries):
+class Catalog(ActivationQueries, HubQueries, SceneQueries, PairQueries):
     """The catalogue; a context manager that gives its connections back."""
 
     def __init__(self, engine: Engine) -> None:

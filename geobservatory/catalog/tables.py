@@ -247,7 +247,11 @@ class PairRow(Base):
     secondary_time: Mapped[datetime]
     reference: Mapped[dict[str, Any]]
     secondary: Mapped[dict[str, Any]]
+    score: Mapped[float] = mapped_column(server_default="0")
+    rank: Mapped[int] = mapped_column(server_default="0")
+    spans: Mapped[dict[str, Any]] = mapped_column(server_default='{"events": []}')
     reason: Mapped[str]
+    chosen: Mapped[bool] = mapped_column(server_default="true")
     flow_run_id: Mapped[str | None]
 
     __table_args__ = (
@@ -267,7 +271,10 @@ class InterferogramRow(Base):
     pair_id: Mapped[str] = mapped_column(ForeignKey("pairs.id"))
     version: Mapped[int]
     engine: Mapped[str]
+    digest: Mapped[str] = mapped_column(server_default="")
+    folder: Mapped[str] = mapped_column(server_default="")
     state: Mapped[str]
+    reason: Mapped[str] = mapped_column(server_default="")
     verdict: Mapped[str | None]
     quality: Mapped[dict[str, Any]]
     parameters: Mapped[dict[str, Any]]
@@ -281,6 +288,14 @@ class InterferogramRow(Base):
         CheckConstraint("verdict IN ('good', 'usable with care', 'not usable')", name="verdict"),
         CheckConstraint("state <> 'complete' OR verdict IS NOT NULL", name="complete_is_judged"),
         CheckConstraint("version >= 1", name="version"),
+        CheckConstraint("state <> 'failed' OR reason <> ''", name="failure_has_reason"),
+        # Of a pair one version counts: the others are superseded.
+        Index(
+            "uq_interferograms_complete",
+            "pair_id",
+            unique=True,
+            postgresql_where="state = 'complete'",
+        ),
     )
 
 

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from shapely import union_all
@@ -16,9 +17,9 @@ from geobservatory.errors import InputError
 from geobservatory.globe import bounding_box
 from geobservatory.insar.dem import Dem
 from geobservatory.insar.dem_files import make_dem
-from geobservatory.insar.interferogram import Images
 from geobservatory.insar.map_grid import MapGrid, make_map_grid
 from geobservatory.insar.pair import BurstPair, Layout, lay_out, match_bursts
+from geobservatory.insar.stream import Images
 from geobservatory.sentinel1.bursts import footprint
 from geobservatory.sentinel1.measurement import open_measurement
 from geobservatory.sentinel1.orbit import Orbit
@@ -37,8 +38,8 @@ _MAP_BYTES, _LOOK_BYTES = 60, 20
 class Inputs:
     """All that the work needs, opened and matched."""
 
-    reference: SafeProduct
-    secondary: SafeProduct
+    reference: tuple[SafeProduct, ...]
+    secondary: tuple[SafeProduct, ...]
     polarisation: str
     layout: Layout
     orbits: tuple[ChosenOrbit, ChosenOrbit]
@@ -53,6 +54,11 @@ class Inputs:
         return self.layout.tiles[0].pair
 
     @property
+    def relative_orbit(self) -> int:
+        """Of the track; bursts could not be told apart without it."""
+        return self.pair.identity.relative_orbit
+
+    @property
     def flown(self) -> tuple[Orbit, Orbit]:
         """Paths of reference and secondary."""
         return self.orbits[0].orbit, self.orbits[1].orbit
@@ -65,19 +71,19 @@ def open_inputs(request: Request) -> Iterator[Inputs]:
     Raises
     ------
     InputError
-        If the two are not two dates of one track in the order of time, have no polarisation, burst
-        or swath in common, the area lies outside, a measurement is missing or damaged, there are no
-        heights, or the disk is too small.
+        If the passes are not two dates of one track in the order of time, have no polarisation,
+        burst or swath in common, the area lies outside, a measurement is missing or damaged, there
+        are no heights, or the disk is too small.
     TransientError
         If heights or orbits could not be fetched.
     """
-    reference, secondary = open_product(request.reference), open_product(request.secondary)
-    if secondary.name.start < reference.name.start:
+    reference, secondary = _opened(request.reference), _opened(request.secondary)
+    if secondary[0].name.start < reference[0].name.start:
         raise InputError(
-            f"{request.secondary} is earlier than {request.reference}; the reference is the "
+            f"{secondary[0].path} is earlier than {reference[0].path}; the reference is the "
             "earlier image: swap the two"
         )
-    polarisation = _polarisation(reference, secondary, request.polarisation)
+    polarisation = _polarisation((*reference, *secondary), request.polarisation)
     pairs = match_bursts(reference, secondary, polarisation, request.area, request.swaths)
     layout = lay_out(pairs, request.looks or looks_for(request.spacing_m))
     if not layout.tiles:
@@ -87,16 +93,17 @@ def open_inputs(request: Request) -> Iterator[Inputs]:
     grid = make_map_grid(mapped, request.spacing_m)
     _require_room(request, layout, grid)
     with ExitStack() as stack:
+        used = {one.reference.file for one in pairs} | {one.secondary.file for one in pairs}
         images = {
-            swath: (
-                stack.enter_context(open_measurement(reference, swath, polarisation)),
-                stack.enter_context(open_measurement(secondary, swath, polarisation)),
-            )
+            file: stack.enter_context(open_measurement(product, swath, polarisation))
+            for product in (*reference, *secondary)
             for swath in sorted({one.identity.swath for one in pairs})
+            if (swath, polarisation) in product.channels
+            and (file := product.annotation(swath, polarisation).file) in used
         }
         one, other = (
-            choose_orbit(product, request.orbits, request.orbits_from)
-            for product in (reference, secondary)
+            choose_orbit(slices, request.orbits, request.orbits_from)
+            for slices in (reference, secondary)
         )
         west, south, east, north = outline.buffer(_DEM_MARGIN).bounds
         heights = request.heights
@@ -118,17 +125,22 @@ def looks_for(spacing_m: float) -> tuple[int, int]:
     return max(1, round(spacing_m / _AZIMUTH_M)), max(1, round(spacing_m / _RANGE_M))
 
 
-def _polarisation(reference: SafeProduct, secondary: SafeProduct, asked: str | None) -> str:
-    held = [{polarisation for _, polarisation in one.channels} for one in (reference, secondary)]
-    both = held[0] & held[1]
+def _opened(paths: tuple[Path, ...]) -> tuple[SafeProduct, ...]:
+    """Open the slices of a pass, in order of time."""
+    return tuple(sorted((open_product(path) for path in paths), key=lambda one: one.name.start))
+
+
+def _polarisation(products: tuple[SafeProduct, ...], asked: str | None) -> str:
+    held = [{polarisation for _, polarisation in one.channels} for one in products]
+    everywhere = set.intersection(*held)
     for wanted in [asked] if asked is not None else ["VV", "HH"]:
-        if wanted in both:
+        if wanted in everywhere:
             return wanted
     has = " and ".join(
         f"{product.path} has {', '.join(sorted(one)) or 'none'}"
-        for product, one in zip((reference, secondary), held, strict=True)
+        for product, one in zip(products, held, strict=True)
     )
-    raise InputError(f"no polarisation {asked or 'VV or HH'} in both: {has}")
+    raise InputError(f"no polarisation {asked or 'VV or HH'} in all: {has}")
 
 
 def _continuous(parts: list[BaseGeometry]) -> BaseGeometry:

@@ -82,7 +82,7 @@ def _key(inputs: Inputs, request: Request) -> str:
     return key_of(
         {
             "version": __version__,
-            "products": [_state(one) for one in (request.reference, request.secondary)],
+            "products": [_state(one) for one in (*request.reference, *request.secondary)],
             "orbits": [(one.orbit.source, one.file and _state(one.file)) for one in inputs.orbits],
             "heights": (inputs.dem.source, inputs.dem.bounds, inputs.dem.heights.shape),
             "polarisation": inputs.polarisation,

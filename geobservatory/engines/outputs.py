@@ -18,7 +18,7 @@ from geobservatory.engines.maps import Maps
 from geobservatory.engines.radar import RadarMaps
 from geobservatory.engines.request import Progress, Request, Result
 from geobservatory.engines.work import METADATA
-from geobservatory.insar.baseline import baselines
+from geobservatory.insar.baseline import baseline_of
 from geobservatory.insar.geocode import line_of_sight
 from geobservatory.insar.judge import Quality, Verdict
 from geobservatory.insar.masks import MEANINGS
@@ -27,6 +27,7 @@ from geobservatory.products.description import Asset, Description, OrbitFile, Sc
 from geobservatory.products.panels import Layers
 from geobservatory.products.quicklook import Legend, draw_quicklook
 from geobservatory.products.stac import make_item, write_item
+from geobservatory.sentinel1.safe import SafeProduct
 
 _SIGHT = "of the unit vector from the ground to the satellite"
 
@@ -203,6 +204,11 @@ def _heading(inputs: Inputs) -> float:
     return math.atan2(east, north)
 
 
+def _scene(slices: tuple[SafeProduct, ...]) -> Scene:
+    first = slices[0].name
+    return Scene(tuple(str(one.name) for one in slices), first.mission, first.start)
+
+
 def _described(
     inputs: Inputs,
     request: Request,
@@ -213,23 +219,22 @@ def _described(
     seconds: float,
 ) -> Description:
     """Say what was made, of what, and how."""
-    layout, reference, secondary = inputs.layout, inputs.reference.name, inputs.secondary.name
-    annotation = inputs.pair.reference
-    found = baselines(inputs.reference, inputs.secondary, inputs.flown)
+    layout, annotation = inputs.layout, inputs.pair.reference
+    reference, secondary = _scene(inputs.reference), _scene(inputs.secondary)
+    apart = [baseline_of(tile.pair, inputs.flown) for tile in layout.tiles]
     used = {tile.pair.identity for tile in layout.tiles}
-    apart = [one for one in found if one.burst.identity in used] or found
     deformation, heights = quality.deformation, request.heights.source
     return Description(
         id=(
-            f"S1-{inputs.reference.relative_orbit:03d}-{reference.start:%Y%m%dT%H%M%S}-"
-            f"{secondary.start:%Y%m%dT%H%M%S}-{inputs.polarisation}"
+            f"S1-{inputs.relative_orbit:03d}-{reference.time:%Y%m%dT%H%M%S}-"
+            f"{secondary.time:%Y%m%dT%H%M%S}-{inputs.polarisation}"
         ),
         title=request.event.title if request.event is not None else "Interferogram",
         footprint=inputs.footprint,
         grid=maps.lookup.grid,
-        reference=Scene(str(reference), reference.mission, reference.start),
-        secondary=Scene(str(secondary), secondary.mission, secondary.start),
-        relative_orbit=inputs.reference.relative_orbit or 0,
+        reference=reference,
+        secondary=secondary,
+        relative_orbit=inputs.relative_orbit,
         direction="ascending" if annotation.direction == "ascending" else "descending",
         polarisation=inputs.polarisation,
         swaths=tuple(sorted({one.swath for one in used})),

@@ -128,8 +128,9 @@ def _interferogram(
         progress(f"burst {number} of {len(layout.tiles)}", 0.12 + 0.58 * done / whole)
         cells = work.load(tile)
         if cells is None:
-            pair = inputs.images[tile.pair.identity.swath]
-            cells = burst_cells(one, pair, inputs.dem, layout.looks, tile.rows, tile.cols, offset)
+            cells = burst_cells(
+                one, inputs.images, inputs.dem, layout.looks, tile.rows, tile.cols, offset
+            )
             work.save(tile, cells)
         made.put(tile, cells)
         done += len(tile.rows) * len(tile.cols)

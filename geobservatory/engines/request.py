@@ -41,7 +41,7 @@ class Request:
     Attributes
     ----------
     reference, secondary
-        SAFE folders or zips, the earlier one first.
+        SAFE folders or zips: the slices of each pass, the earlier pass first.
     out
         Folder of the results.
     cache
@@ -70,8 +70,8 @@ class Request:
         What is expected.
     """
 
-    reference: Path
-    secondary: Path
+    reference: tuple[Path, ...]
+    secondary: tuple[Path, ...]
     out: Path
     cache: Path
     heights: Heights = field(default_factory=Heights)

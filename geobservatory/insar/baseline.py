@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from geobservatory.errors import InputError
 from geobservatory.insar.ellipsoid import to_ecef
 from geobservatory.insar.geo2rdr import zero_doppler
+from geobservatory.insar.pair import BurstPair
 from geobservatory.insar.rdr2geo import rdr2geo
 from geobservatory.insar.track import Track, make_track, state
-from geobservatory.sentinel1.annotation import SPEED_OF_LIGHT, Annotation
-from geobservatory.sentinel1.bursts import PlacedBurst, common_bursts, place_bursts
+from geobservatory.sentinel1.annotation import SPEED_OF_LIGHT, Annotation, Burst
+from geobservatory.sentinel1.bursts import BurstId, PlacedBurst, common_bursts, place_bursts
 from geobservatory.sentinel1.orbit import Orbit
 from geobservatory.sentinel1.safe import SafeProduct
 
@@ -36,7 +37,7 @@ class Baseline:
     and `greatest_m` are the perpendicular baselines at the corners and middle of the burst.
     """
 
-    burst: PlacedBurst
+    burst: BurstId
     perpendicular_m: float
     parallel_m: float
     temporal_days: float
@@ -74,32 +75,38 @@ def baselines(
         )
     return [
         _of_burst(
-            reference.any_annotation(one.swath),
-            one,
-            orbits[0],
-            secondary.any_annotation(other.swath),
-            other,
-            orbits[1],
+            one.identity,
+            (reference.any_annotation(one.swath), secondary.any_annotation(other.swath)),
+            (one.burst, other.burst),
+            orbits,
         )
         for one, other in pairs
     ]
 
 
+def baseline_of(pair: BurstPair, orbits: tuple[Orbit, Orbit]) -> Baseline:
+    """Baseline of a pair of bursts, whatever slices they are of."""
+    return _of_burst(
+        pair.identity,
+        (pair.reference, pair.secondary),
+        (pair.reference_burst, pair.secondary_burst),
+        orbits,
+    )
+
+
 def _of_burst(
-    annotation: Annotation,
-    burst: PlacedBurst,
-    orbit: Orbit | None,
-    other_annotation: Annotation,
-    other: PlacedBurst,
-    other_orbit: Orbit | None,
+    identity: BurstId,
+    annotations: tuple[Annotation, Annotation],
+    bursts: tuple[Burst, Burst],
+    orbits: tuple[Orbit | None, Orbit | None],
 ) -> Baseline:
-    orbit, other_orbit = orbit or annotation.orbit, other_orbit or other_annotation.orbit
+    annotation = annotations[0]
+    orbit, other_orbit = (one or its.orbit for one, its in zip(orbits, annotations, strict=True))
     length = np.timedelta64(
         round(annotation.lines_per_burst * annotation.azimuth_time_interval_s * 1e9), "ns"
     )
-    start = burst.burst.azimuth_time
+    start, other_start = (one.azimuth_time for one in bursts)
     track = make_track(orbit, start, start + length, _MARGIN_S)
-    other_start = other.burst.azimuth_time
     other_track = make_track(other_orbit, other_start, other_start + length, _MARGIN_S)
     lines = np.array([0.5, 0.0, 0.0, 1.0, 1.0]) * annotation.lines_per_burst
     samples = np.array([0.5, 0.0, 1.0, 0.0, 1.0]) * annotation.samples_per_burst
@@ -108,7 +115,7 @@ def _of_burst(
     latitude, longitude = rdr2geo(track, time, distance * SPEED_OF_LIGHT / 2, np.zeros(5))
     perpendicular, parallel = baseline_at(track, other_track, latitude, longitude, np.zeros(5))
     return Baseline(
-        burst=burst,
+        burst=identity,
         perpendicular_m=float(perpendicular[0]),
         parallel_m=float(parallel[0]),
         temporal_days=float((other_start - start) / np.timedelta64(1, "D")),

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geobservatory.insar.dem import Dem
-from geobservatory.insar.interferogram import Images
 from geobservatory.insar.pair import BurstPair, Layout
-from geobservatory.insar.stream import NO_OFFSET, Offset, Prepared, burst_cells
+from geobservatory.insar.stream import NO_OFFSET, Images, Offset, Prepared, burst_cells
 from geobservatory.insar.tops import Carrier, carrier
 
 _STEPS = 20
@@ -106,10 +105,8 @@ def _overlap(
     rows = range(-(-first // azimuth), stop // azimuth)
     if len(rows) < 1 or len(cols) < 1:
         return None
-    pair_of_images = images[one.pair.identity.swath]
     late, early = (
-        burst_cells(each, pair_of_images, dem, layout.looks, rows, cols, offset)
-        for each in (one, other)
+        burst_cells(each, images, dem, layout.looks, rows, cols, offset) for each in (one, other)
     )
     full = layout.looks[0] * layout.looks[1]
     seen = (late.pixels == full) & (early.pixels == full)

@@ -1,6 +1,6 @@
 """All bursts of a pair on one looked-down grid, one after the other, seams cut in mid overlap."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +9,7 @@ from numpy.typing import NDArray
 from geobservatory.insar.dem import Dem
 from geobservatory.insar.interfere import Looked
 from geobservatory.insar.pair import Layout, Tile
-from geobservatory.insar.stream import NO_OFFSET, Offset, Prepared, burst_cells
-from geobservatory.sentinel1.measurement import Measurement
-
-Images = Mapping[str, tuple[Measurement, Measurement]]
-"""Measurements of the reference and the secondary, by swath."""
+from geobservatory.insar.stream import NO_OFFSET, Images, Offset, Prepared, burst_cells
 
 
 @dataclass(frozen=True)
@@ -75,8 +71,7 @@ def make_interferogram(
     """
     made = blank(layout)
     for tile, one in zip(layout.tiles, prepared, strict=True):
-        swath = tile.pair.identity.swath
-        cells = burst_cells(one, images[swath], dem, layout.looks, tile.rows, tile.cols, offset)
+        cells = burst_cells(one, images, dem, layout.looks, tile.rows, tile.cols, offset)
         made.put(tile, cells)
         progress(len(tile.rows) * len(tile.cols))
     return made

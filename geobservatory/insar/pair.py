@@ -1,11 +1,11 @@
-"""Two products of one track as pairs of bursts, and the grid on which all of them come together.
+"""Two passes of one track as pairs of bursts, and the grid on which all of them come together.
 
 Swaths share the sampling in range, and line times that are whole lines apart (to the microsecond
 that annotations tell), so every burst of a pair has a place on one grid of lines and samples. A
 look cell belongs to one burst: overlaps are cut in their middle, in azimuth and in range.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from geobservatory.errors import InputError
 from geobservatory.insar.track import Track, make_track
 from geobservatory.sentinel1.annotation import SPEED_OF_LIGHT, Annotation, Burst
-from geobservatory.sentinel1.bursts import BurstId, common_bursts, place_bursts
+from geobservatory.sentinel1.bursts import BurstId, PlacedBurst, place_bursts
 from geobservatory.sentinel1.orbit import Orbit
 from geobservatory.sentinel1.safe import SafeProduct
 
@@ -49,7 +49,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Layout:
-    """The common grid of a pair of products, looked down.
+    """The common grid of a pair of passes, looked down.
 
     Attributes
     ----------
@@ -83,16 +83,18 @@ class Layout:
 
 
 def match_bursts(
-    reference: SafeProduct,
-    secondary: SafeProduct,
+    reference: Sequence[SafeProduct],
+    secondary: Sequence[SafeProduct],
     polarisation: str,
     area: BaseGeometry | None = None,
     swaths: Collection[str] | None = None,
 ) -> list[BurstPair]:
-    """Pair the bursts of two products that see the same ground, by swath and time.
+    """Pair the bursts of two passes that see the same ground, by swath and time.
 
     Parameters
     ----------
+    reference, secondary
+        The slices of each pass. What two of them hold is taken from the earlier one.
     area
         Only bursts that meet it (EPSG:4326); all where None.
     swaths
@@ -101,49 +103,42 @@ def match_bursts(
     Raises
     ------
     InputError
-        If the products are one and the same, of different tracks, or share no such burst; the
-        message says what each has.
+        If the slices of a pass are of several, the passes are one and the same, of different
+        tracks, or share no such burst; the message says what each has.
     """
-    if reference.name.same_acquisition == secondary.name.same_acquisition:
-        raise InputError(f"{reference.path} and {secondary.path} are of one acquisition")
-    if reference.relative_orbit != secondary.relative_orbit:
+    here, there = _by_identity(reference, polarisation), _by_identity(secondary, polarisation)
+    one, other = reference[0], secondary[0]
+    if one.name.is_of_pass(other.name):
+        raise InputError(f"{one.path} and {other.path} are of one acquisition")
+    if one.relative_orbit != other.relative_orbit:
         raise InputError(
-            f"{reference.path} is of relative orbit {reference.relative_orbit}, {secondary.path} "
-            f"of {secondary.relative_orbit}; an interferogram needs two dates of one track"
+            f"{one.path} is of relative orbit {one.relative_orbit}, {other.path} "
+            f"of {other.relative_orbit}; an interferogram needs two dates of one track"
         )
-    pairs = common_bursts(
-        place_bursts(reference, polarisation), place_bursts(secondary, polarisation)
-    )
-    if not pairs:
-        raise InputError(f"{reference.path} and {secondary.path} have no burst in common")
+    common = [identity for identity in here if identity in there]
+    if not common:
+        raise InputError(f"{one.path} and {other.path} have no burst in common")
     chosen = [
-        (one, other)
-        for one, other in pairs
-        if (swaths is None or one.swath in swaths)
-        and (area is None or one.footprint.intersects(area))
+        (here[identity], there[identity])
+        for identity in common
+        if (swaths is None or identity.swath in swaths)
+        and (area is None or here[identity].placed.footprint.intersects(area))
     ]
     if not chosen:
-        raise InputError("no burst that both products hold lies in the swaths and area asked for")
-    annotations = [
-        (
-            reference.annotation(one.swath, polarisation),
-            secondary.annotation(other.swath, polarisation),
-        )
-        for one, other in chosen
-    ]
-    origin = min(one.burst.azimuth_time for one, _ in chosen)
-    near = min(here.slant_range_time_s for here, _ in annotations)
+        raise InputError("no burst that both passes hold lies in the swaths and area asked for")
+    origin = min(one.placed.burst.azimuth_time for one, _ in chosen)
+    near = min(one.annotation.slant_range_time_s for one, _ in chosen)
     return [
         BurstPair(
-            one.identity,
-            here,
-            one.burst,
-            there,
-            other.burst,
-            _whole(_seconds(one.burst.azimuth_time - origin) / here.azimuth_time_interval_s, here),
-            _whole((here.slant_range_time_s - near) * here.range_sampling_rate_hz, here),
+            one.placed.identity,
+            one.annotation,
+            one.placed.burst,
+            other.annotation,
+            other.placed.burst,
+            _line(one, origin),
+            _sample(one.annotation, near),
         )
-        for (one, other), (here, there) in zip(chosen, annotations, strict=True)
+        for one, other in chosen
     ]
 
 
@@ -210,6 +205,49 @@ def _cut(span: range, other: range, step: int) -> range:
         return span
     middle = (first + stop) // 2 // step * step
     return range(span.start, middle) if span.start < other.start else range(middle, span.stop)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A burst, the annotation of the slice that holds it, and when that slice's first begins."""
+
+    placed: PlacedBurst
+    annotation: Annotation
+    slice_time: np.datetime64
+
+
+def _by_identity(slices: Sequence[SafeProduct], polarisation: str) -> dict[BurstId, _Held]:
+    """List the bursts of a pass, by swath and time; each of the earliest slice that holds it."""
+    ordered = sorted(slices, key=lambda one: one.name.start)
+    for one in ordered[1:]:
+        if not one.name.is_of_pass(ordered[0].name):
+            raise InputError(f"{ordered[0].path} and {one.path} are not slices of one pass")
+    found: dict[BurstId, _Held] = {}
+    for product in ordered:
+        bursts = place_bursts(product, polarisation)
+        first = min(one.burst.azimuth_time for one in bursts)
+        for placed in bursts:
+            annotation = product.annotation(placed.swath, polarisation)
+            found.setdefault(placed.identity, _Held(placed, annotation, first))
+    return dict(
+        sorted(found.items(), key=lambda one: (one[0].swath, one[1].placed.burst.azimuth_time))
+    )
+
+
+def _line(held: _Held, origin: np.datetime64) -> int:
+    """Place a burst on the common lines.
+
+    Lines of a slice are whole ones apart. Those of two slices need not be: their bursts go to the
+    nearest line, half a line (7 m) off at most on the map; phase is of their own times.
+    """
+    step = held.annotation.azimuth_time_interval_s
+    within = _seconds(held.placed.burst.azimuth_time - held.slice_time) / step
+    return round(_seconds(held.slice_time - origin) / step) + _whole(within, held.annotation)
+
+
+def _sample(annotation: Annotation, near_s: float) -> int:
+    span = annotation.slant_range_time_s - near_s
+    return _whole(span * annotation.range_sampling_rate_hz, annotation)
 
 
 def _whole(value: float, annotation: Annotation) -> int:

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geobservatory.insar.dem import Dem
-from geobservatory.insar.interferogram import Images
 from geobservatory.insar.pair import Layout, Tile
-from geobservatory.insar.stream import Offset, Prepared, burst_cells
+from geobservatory.insar.stream import Images, Offset, Prepared, burst_cells
 
 # Look cells of each burst that are tried, rows by columns: enough in the bursts of one swath for a
 # hundredth of a pixel at a coherence of 0.3.
@@ -81,7 +80,7 @@ class _Tried:
     def _band(self, tile: Tile, one: Prepared, offset: Offset) -> float:
         cells = burst_cells(
             one,
-            self._images[tile.pair.identity.swath],
+            self._images,
             self._dem,
             self._layout.looks,
             _middle(tile.rows, _ROWS),

@@ -1,5 +1,6 @@
 """Make the look cells of a burst, reading both images once, a strip of lines at a time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from geobservatory.insar.tops import Carrier, carrier
 from geobservatory.insar.view import BurstView, burst_view
 from geobservatory.sentinel1.measurement import Measurement
 from geobservatory.sentinel1.orbit import Orbit
+
+Images = Mapping[str, Measurement]
+"""Measurements by the name of their annotation, which is of one slice, swath and polarisation."""
 
 # Lines of a strip, about; two strips of 25,000 samples take 100 MB.
 _STRIP = 256
@@ -62,7 +66,7 @@ def prepare(pair: BurstPair, orbits: tuple[Orbit, Orbit], dem: Dem) -> Prepared:
 
 def burst_cells(
     prepared: Prepared,
-    images: tuple[Measurement, Measurement],
+    images: Images,
     dem: Dem,
     looks: tuple[int, int],
     rows: range,
@@ -74,7 +78,7 @@ def burst_cells(
     Parameters
     ----------
     images
-        Measurements of the reference and the secondary's swath.
+        Those of both passes, whatever slice and swath.
     looks
         Azimuth and range.
     rows, cols
@@ -108,7 +112,7 @@ def burst_cells(
 
 def _strip(
     prepared: Prepared,
-    images: tuple[Measurement, Measurement],
+    images: Images,
     dem: Dem,
     looks: tuple[int, int],
     lines: tuple[int, int],
@@ -119,7 +123,9 @@ def _strip(
     nodes = strip_nodes(prepared.geometry, dem, lines[0], count, samples[0], samples[1])
     nodes.line_offset[:] += offset.lines
     nodes.sample_offset[:] += offset.samples
-    reference = _lines_of(images[0], pair.reference_burst.index, pair.reference.lines_per_burst)
+    reference = _lines_of(
+        images[pair.reference.file], pair.reference_burst.index, pair.reference.lines_per_burst
+    )
     window = reference(lines[0], lines[1])[:, samples[0] : samples[1]]
     rows, cols = count // looks[0], (samples[1] - samples[0]) // looks[1]
     there = _needed(nodes.line_offset, lines, pair.secondary_burst.valid_lines)
@@ -128,7 +134,9 @@ def _strip(
         return Looked(
             empty.astype(np.complex64), empty, empty.copy(), np.zeros((rows, cols), np.int32)
         )
-    secondary = _lines_of(images[1], pair.secondary_burst.index, pair.secondary.lines_per_burst)
+    secondary = _lines_of(
+        images[pair.secondary.file], pair.secondary_burst.index, pair.secondary.lines_per_burst
+    )
     pixels = secondary(*there)
     deramp(pixels, there[0], prepared.carrier)
     return interfere(

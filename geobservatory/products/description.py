@@ -13,19 +13,19 @@ from geobservatory.insar.map_grid import MapGrid
 
 @dataclass(frozen=True)
 class Scene:
-    """One of the two images.
+    """One of the two passes.
 
     Attributes
     ----------
-    product
-        Its name, as the archive has it.
+    products
+        Names of its slices, as the archive has them, in order of time.
     mission
         ``S1A`` to ``S1D``.
     time
         Of acquisition, start, UTC.
     """
 
-    product: str
+    products: tuple[str, ...]
     mission: str
     time: datetime
 

@@ -116,7 +116,7 @@ def write_item(path: Path, item: Mapping[str, Any]) -> None:
 
 def _utc(scene: Scene) -> datetime:
     if scene.time.utcoffset() != timedelta(0):
-        raise InputError(f"{scene.product}: its time {scene.time} has to be in UTC, and say so")
+        raise InputError(f"{scene.products[0]}: its time {scene.time} has to be in UTC, and say so")
     return scene.time.astimezone(UTC)
 
 
@@ -183,9 +183,9 @@ def _projection(about: Description) -> dict[str, Any]:
 def _lineage(about: Description) -> str:
     looks = f"{about.looks[0]} × {about.looks[1]} looks"
     return (
-        f"Differential interferogram of {about.reference.product} (reference) and "
-        f"{about.secondary.product} (secondary) by the engine {about.engine}: {looks}, topography "
-        f"removed by {about.dem}, orbits of "
+        f"Differential interferogram of {', '.join(about.reference.products)} (reference) and "
+        f"{', '.join(about.secondary.products)} (secondary) by the engine {about.engine}: {looks}, "
+        f"topography removed by {about.dem}, orbits of "
         f"{', '.join(one.name for one in about.orbit_files) or 'the products'}, geocoded to "
         f"{about.grid.crs}."
     )
@@ -195,7 +195,11 @@ def _own(about: Description, platforms: list[str]) -> dict[str, Any]:
     images = {"reference": about.reference, "secondary": about.secondary}
     return {
         **{
-            which: {"product": one.product, "mission": one.mission, "time": _utc(one).isoformat()}
+            which: {
+                "products": list(one.products),
+                "mission": one.mission,
+                "time": _utc(one).isoformat(),
+            }
             for which, one in images.items()
         },
         "platforms": platforms,

@@ -5,7 +5,7 @@ Source: Sentinel-1 Product Definition, S1-RS-MDA-52-7440, section 3.4.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from geobservatory.errors import InputError
 
@@ -17,6 +17,7 @@ _NAME = re.compile(
     r"(?P<suffix>_COG)?(?:\.SAFE)?(?:\.zip)?"
 )
 _TIME = "%Y%m%dT%H%M%S"
+_HALF_AN_ORBIT = timedelta(minutes=49)
 
 # Relative orbit = (absolute - offset) mod 175 + 1. For S1C and S1D the manifest tells.
 _ORBIT_OFFSET = {"S1A": 73, "S1B": 27}
@@ -53,6 +54,10 @@ class ProductName:
     def polarisations(self) -> tuple[str, ...]:
         """Polarisations of the channels."""
         return _POLARISATIONS.get(self.polarisation, (self.polarisation,))
+
+    def is_of_pass(self, other: "ProductName") -> bool:
+        """Tell whether this and another are slices of one pass of one satellite."""
+        return self.mission == other.mission and abs(self.start - other.start) < _HALF_AN_ORBIT
 
     @property
     def relative_orbit(self) -> int | None:

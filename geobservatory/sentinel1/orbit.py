@@ -6,7 +6,8 @@ where the cubic Hermite polynomial through position and velocity errs by 4 mm (t
 
 import gzip
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -143,6 +144,25 @@ class Orbit:
         velocity = np.einsum("tn,tnk->tk", weights, self.velocities_m_s[index])
         shape = (*time_s.shape, 3)
         return position.reshape(shape), velocity.reshape(shape)
+
+
+def join(orbits: Sequence[Orbit]) -> Orbit:
+    """Join the state vectors of the slices of a pass: of each, those after the one before ends."""
+    first, *rest = sorted(orbits, key=lambda one: one.epoch + _ns(one.times_s[0]))
+    for other in rest:
+        times = other.times_s + first.seconds(other.epoch)
+        later = times > first.times_s[-1]
+        first = replace(
+            first,
+            times_s=np.concatenate([first.times_s, times[later]]),
+            positions_m=np.concatenate([first.positions_m, other.positions_m[later]]),
+            velocities_m_s=np.concatenate([first.velocities_m_s, other.velocities_m_s[later]]),
+        )
+    return first
+
+
+def _ns(seconds: float) -> np.timedelta64:
+    return np.timedelta64(round(float(seconds) * 1e9), "ns")
 
 
 def read_eof(path: Path) -> Orbit:

@@ -8,7 +8,7 @@ Ground Segment File Format Standard, PE-TN-ESA-GS-0001.
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from urllib3.util import Retry
 
 from geobservatory.errors import InputError, NotFoundError, TransientError
 from geobservatory.fetch import cached
-from geobservatory.sentinel1.orbit import Orbit, read_eof
+from geobservatory.sentinel1.orbit import Orbit, join, read_eof
 from geobservatory.sentinel1.safe import SafeProduct
 from geobservatory.sentinel1.xml import parse
 
@@ -98,15 +98,17 @@ _ENDINGS = ("", ".EOF", ".EOF.GZ", ".EOF.ZIP", ".ZIP")
 
 
 def choose_orbit(
-    product: SafeProduct,
+    slices: Sequence[SafeProduct],
     source: Path | None,
     fetch_from: str | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> ChosenOrbit:
-    """Choose the best orbit for a product.
+    """Choose the best orbit for a pass.
 
     Parameters
     ----------
+    slices
+        The products of the pass.
     source
         A folder of orbit files, to which fetched ones are added, or the one file to take; None for
         the annotation's own vectors.
@@ -122,10 +124,10 @@ def choose_orbit(
         If the source is not there, or the one file named is damaged, of another satellite or
         another day.
     """
-    mission = product.name.mission
-    start, stop = _span(product)
+    mission = slices[0].name.mission
+    start, stop = _span(slices)
     if source is None:
-        return _own(product, "no orbit files were named")
+        return _own(slices, "no orbit files were named")
     if not source.exists():
         raise InputError(f"{source}: no such file or folder of orbit files")
     if source.is_file():
@@ -140,8 +142,8 @@ def choose_orbit(
         if fetched is not None:
             found = find_orbit(source, mission, start, stop)
     if found is None:
-        return _own(product, f"{source} has none of {mission} for {start:%Y-%m-%d %H:%M:%S}")
-    return ChosenOrbit(found[1], found[0], f"the best {found[1].source} that covers the product")
+        return _own(slices, f"{source} has none of {mission} for {start:%Y-%m-%d %H:%M:%S}")
+    return ChosenOrbit(found[1], found[0], f"the best {found[1].source} that covers the pass")
 
 
 def find_orbit(
@@ -266,13 +268,13 @@ def _listed(address: str, prefix: str, after: str, last: str | None) -> list[str
             return keys
 
 
-def _own(product: SafeProduct, why: str) -> ChosenOrbit:
-    first = next(iter(product.channels))
-    return ChosenOrbit(product.annotation(*first).orbit, None, f"the product's own vectors: {why}")
+def _own(slices: Sequence[SafeProduct], why: str) -> ChosenOrbit:
+    orbits = [one.annotation(*next(iter(one.channels))).orbit for one in slices]
+    return ChosenOrbit(join(orbits), None, f"the product's own vectors: {why}")
 
 
-def _span(product: SafeProduct) -> tuple[datetime, datetime]:
-    annotations = [product.annotation(*channel) for channel in product.channels]
+def _span(slices: Sequence[SafeProduct]) -> tuple[datetime, datetime]:
+    annotations = [one.annotation(*channel) for one in slices for channel in one.channels]
     times = [
         min(one.start_time for one in annotations),
         max(one.stop_time for one in annotations),

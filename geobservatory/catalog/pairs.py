@@ -1,0 +1,318 @@
+"""Which pairs an activation has, and what became of each: interferograms and their versions."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from geobservatory.catalog.tables import InterferogramRow, PairRow, ProductFileRow
+from geobservatory.errors import CatalogError, NotFoundError
+
+# Number space of PostgreSQL's advisory locks: making the interferogram of a pair.
+_MAKING = 0x6E0B_0005
+
+
+@dataclass(frozen=True)
+class PairRecord:
+    """A pair of passes of one track, chosen for an activation.
+
+    Attributes
+    ----------
+    id
+        Unique within the activation, and the same whenever the same pair is chosen.
+    kind
+        ``co-event``, ``pre-event`` or ``post-event``.
+    reference, secondary
+        Names of the slices; the reference is the earlier pass.
+    rank
+        0 for the best of its kind and track, then the alternatives.
+    spans
+        Identifiers of the events between the images.
+    """
+
+    id: str
+    kind: str
+    relative_orbit: int
+    direction: str
+    reference_time: datetime
+    secondary_time: datetime
+    reference: tuple[str, ...]
+    secondary: tuple[str, ...]
+    score: float
+    rank: int
+    spans: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of an interferogram: its place under the products' folder, size and SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Interferogram:
+    """A version of the interferogram of a pair.
+
+    Attributes
+    ----------
+    digest
+        Of all that it is made from: another input or setting, another digest.
+    state
+        ``running``, ``complete``, ``failed`` or ``superseded``; `reason` says why it failed.
+    folder
+        Under the products' folder.
+    files
+        By role.
+    """
+
+    id: str
+    pair_id: str
+    version: int
+    engine: str
+    digest: str
+    state: str
+    reason: str
+    folder: str
+    verdict: str | None
+    quality: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    created_at: datetime
+    files: Mapping[str, File] = field(default_factory=dict)
+
+
+class PairQueries:
+    """The part of the catalogue that is about pairs and interferograms."""
+
+    _engine: Engine
+
+    def record_pairs(
+        self, activation_id: str, pairs: Sequence[PairRecord], flow_run_id: str | None = None
+    ) -> None:
+        """Keep which pairs are chosen for an activation now; others of it are chosen no longer."""
+        with self._transaction() as session:
+            unchosen = update(PairRow).where(PairRow.activation_id == activation_id)
+            session.execute(unchosen.values(chosen=False))
+            for pair in sorted(pairs, key=lambda one: one.id):
+                row = _pair_row(activation_id, pair, flow_run_id)
+                statement = upsert(PairRow).values(row)
+                session.execute(
+                    statement.on_conflict_do_update(index_elements=[PairRow.id], set_=row)
+                )
+
+    def pairs(self, activation_id: str) -> list[PairRecord]:
+        """List the pairs that are chosen for an activation, by track, kind and rank."""
+        wanted = select(PairRow).where(PairRow.activation_id == activation_id, PairRow.chosen)
+        order = PairRow.relative_orbit, PairRow.kind, PairRow.rank, PairRow.id
+        with self._transaction() as session:
+            return [_pair(row) for row in session.scalars(wanted.order_by(*order))]
+
+    @contextmanager
+    def making(self, activation_id: str, pair_id: str) -> Iterator[None]:
+        """Make the interferogram of a pair alone; whoever else is at it is waited for.
+
+        The lock ends with the connection, so with the process, however that ends.
+        """
+        name = row_id(activation_id, pair_id).encode()
+        key = int.from_bytes(hashlib.sha256(name).digest()[:4], signed=True)
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(select(func.pg_advisory_lock(_MAKING, key)))
+            try:
+                yield
+            finally:
+                if not connection.invalidated:
+                    connection.execute(select(func.pg_advisory_unlock(_MAKING, key)))
+
+    def begin_interferogram(
+        self,
+        activation_id: str,
+        pair_id: str,
+        engine: str,
+        digest: str,
+        flow_run_id: str | None = None,
+    ) -> Interferogram:
+        """Open the version of an interferogram that is to be made of these inputs.
+
+        Returns
+        -------
+        Interferogram
+            ``complete`` where it was made of the same before; else ``running``: what another run
+            left unfinished, or a new version where inputs or settings have changed since.
+        """
+        pair = row_id(activation_id, pair_id)
+        newest = (
+            select(InterferogramRow)
+            .where(InterferogramRow.pair_id == pair)
+            .order_by(InterferogramRow.version.desc())
+            .limit(1)
+            .with_for_update()
+        )
+        with self._transaction() as session:
+            row = session.scalars(newest).first()
+            if row is not None and row.state == "complete" and row.digest == digest:
+                return _interferogram(session, row)
+            if row is None or row.state in ("complete", "superseded"):
+                version = 1 if row is None else row.version + 1
+                row = InterferogramRow(
+                    id=f"{pair}-v{version}",
+                    pair_id=pair,
+                    version=version,
+                    folder=f"{activation_id}/{pair_id}" + ("" if version == 1 else f"-v{version}"),
+                )
+                session.add(row)
+            row.state, row.reason, row.digest, row.engine = "running", "", digest, engine
+            row.verdict, row.quality, row.parameters, row.provenance = None, {}, {}, {}
+            row.flow_run_id = flow_run_id
+            session.flush()
+            return _interferogram(session, row)
+
+    def finish_interferogram(
+        self,
+        identifier: str,
+        verdict: str,
+        quality: Mapping[str, Any],
+        parameters: Mapping[str, Any],
+        provenance: Mapping[str, Any],
+        files: Mapping[str, File],
+    ) -> None:
+        """Write that an interferogram is complete; it supersedes what there was of its pair.
+
+        Raises
+        ------
+        CatalogError
+            If nobody began it.
+        """
+        with self._transaction() as session:
+            row = session.get(InterferogramRow, identifier, with_for_update=True)
+            if row is None or row.state not in ("running", "complete"):
+                raise CatalogError(f"interferogram {identifier} was not begun")
+            older = (
+                update(InterferogramRow)
+                .where(InterferogramRow.pair_id == row.pair_id)
+                .where(InterferogramRow.id != row.id, InterferogramRow.state == "complete")
+            )
+            session.execute(older.values(state="superseded"))
+            row.state, row.verdict = "complete", verdict
+            row.quality, row.parameters = dict(quality), dict(parameters)
+            row.provenance = dict(provenance)
+            of_it = ProductFileRow.interferogram_id == identifier
+            session.execute(delete(ProductFileRow).where(of_it))
+            session.add_all(
+                ProductFileRow(
+                    interferogram_id=identifier,
+                    role=role,
+                    path=one.path,
+                    size_bytes=one.size,
+                    sha256=one.sha256,
+                )
+                for role, one in files.items()
+            )
+
+    def fail_interferogram(self, identifier: str, reason: str) -> None:
+        """Write that an interferogram could not be made, and why."""
+        running = update(InterferogramRow).where(
+            InterferogramRow.id == identifier, InterferogramRow.state == "running"
+        )
+        with self._transaction() as session:
+            session.execute(running.values(state="failed", reason=reason))
+
+    def interferograms(self, activation_id: str) -> list[Interferogram]:
+        """List every version of every interferogram of an activation, by pair and version."""
+        wanted = (
+            select(InterferogramRow)
+            .join(PairRow, PairRow.id == InterferogramRow.pair_id)
+            .where(PairRow.activation_id == activation_id)
+            .order_by(PairRow.relative_orbit, PairRow.kind, PairRow.id, InterferogramRow.version)
+        )
+        with self._transaction() as session:
+            return [_interferogram(session, row) for row in session.scalars(wanted)]
+
+    def interferogram(self, identifier: str) -> Interferogram:
+        """Find an interferogram.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        with self._transaction() as session:
+            row = session.get(InterferogramRow, identifier)
+            if row is None:
+                raise NotFoundError(f"there is no interferogram {identifier}")
+            return _interferogram(session, row)
+
+    def _transaction(self) -> AbstractContextManager[Session]:
+        raise NotImplementedError
+
+
+def row_id(activation_id: str, pair_id: str) -> str:
+    """Name a pair among those of all activations: one pair may serve several."""
+    return f"{activation_id}:{pair_id}"
+
+
+def _pair_row(activation_id: str, pair: PairRecord, flow_run_id: str | None) -> dict[str, Any]:
+    return {
+        "id": row_id(activation_id, pair.id),
+        "activation_id": activation_id,
+        "kind": pair.kind,
+        "relative_orbit": pair.relative_orbit,
+        "direction": pair.direction,
+        "reference_time": pair.reference_time,
+        "secondary_time": pair.secondary_time,
+        "reference": {"products": list(pair.reference)},
+        "secondary": {"products": list(pair.secondary)},
+        "score": pair.score,
+        "rank": pair.rank,
+        "spans": {"events": list(pair.spans)},
+        "reason": pair.reason,
+        "chosen": True,
+        "flow_run_id": flow_run_id,
+    }
+
+
+def _pair(row: PairRow) -> PairRecord:
+    return PairRecord(
+        id=row.id.removeprefix(f"{row.activation_id}:"),
+        kind=row.kind,
+        relative_orbit=row.relative_orbit,
+        direction=row.direction,
+        reference_time=row.reference_time,
+        secondary_time=row.secondary_time,
+        reference=tuple(row.reference["products"]),
+        secondary=tuple(row.secondary["products"]),
+        score=row.score,
+        rank=row.rank,
+        spans=tuple(row.spans["events"]),
+        reason=row.reason,
+    )
+
+
+def _interferogram(session: Session, row: InterferogramRow) -> Interferogram:
+    of_it = select(ProductFileRow).where(ProductFileRow.interferogram_id == row.id)
+    return Interferogram(
+        id=row.id,
+        pair_id=row.pair_id.partition(":")[2],
+        version=row.version,
+        engine=row.engine,
+        digest=row.digest,
+        state=row.state,
+        reason=row.reason,
+        folder=row.folder,
+        verdict=row.verdict,
+        quality=row.quality,
+        provenance=row.provenance,
+        created_at=row.created_at or session.execute(select(func.now())).scalar_one(),
+        files={
+            one.role: File(one.path, one.size_bytes, one.sha256)
+            for one in session.scalars(of_it.order_by(ProductFileRow.role))
+        },
+    )
