@@ -38,8 +38,9 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def addresses(products: Path) -> Iterator[Addresses]:
+    """Serve a new world: what one test ordered from an archive, another has to order again."""
     with world(products, HUBS) as opened:
         yield opened
 

@@ -281,9 +281,9 @@ def test_the_item_says_where_the_map_lies_and_what_its_files_are():
 def test_the_item_says_how_it_was_made_and_what_it_is_worth():
     said = make_item(describe())["properties"]
     assert said["processing:software"] == {"geobservatory": "0.1.0"}
-    for name in ("S1A_IW_SLC__1SDV_A", "S1A_IW_SLC__1SDV_B", "GLO-30", "RESORB"):
+    for name in ("S1A_SLC_A", "S1A_SLC_B", "GLO-30", "RESORB"):
         assert name in said["processing:lineage"]
-    assert said["geobs:reference"]["product"] == "S1A_IW_SLC__1SDV_A"
+    assert said["geobs:reference"]["products"] == ["S1A_SLC_A"]
     assert said["geobs:orbit_files"][0]["sha256"] == "ab" * 32
     assert said["geobs:quality"] == {"mean_coherence": 0.41, "height_correlation": None}
     assert said["geobs:deformation"] == {
