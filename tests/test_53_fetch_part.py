@@ -112,6 +112,6 @@ def test_an_area_elsewhere_is_refused_before_pixels_come(
 ) -> None:
     with pytest.raises(InputError, match="burst"):
         hubs.fetch(name_of(product), area=translate(area, 40, 0))
-    assert not hubs.path_of(hubs.find(name_of(product)).product).parent.exists() or not list(
-        hubs.path_of(hubs.find(name_of(product)).product).parent.rglob("*.tiff")
+    assert not hubs.path_of(name_of(product)).parent.exists() or not list(
+        hubs.path_of(name_of(product)).parent.rglob("*.tiff")
     )

@@ -8,7 +8,7 @@ with open_configured_catalog(settings) as catalog:
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,11 +25,13 @@ from geobservatory.hubs.connector import Connector
 from geobservatory.hubs.connectors import connect
 from geobservatory.hubs.experience import DAYS, Belief, Experience
 from geobservatory.hubs.federation import DEADLINE_S, Answer, Found, find, search
-from geobservatory.hubs.model import Offer, Product, Query, Scene
+from geobservatory.hubs.model import Offer, Query, Scene
 from geobservatory.hubs.part import fetch_part
+from geobservatory.sentinel1.names import parse_name
 from geobservatory.settings.model import Hub, Settings
 from geobservatory.transfer.attempt import Measurement, Told
 from geobservatory.transfer.download import download
+from geobservatory.transfer.partial import find_partial
 from geobservatory.transfer.slots import CatalogSlots, FileSlots, Slots
 from geobservatory.transfer.source import Source
 
@@ -144,6 +146,7 @@ class Hubs:
         name: str,
         *,
         area: BaseGeometry | None = None,
+        polarisations: Collection[str] | None = None,
         folder: Path | None = None,
         only: str | None = None,
         told: Told | None = None,
@@ -162,6 +165,8 @@ class Hubs:
         area
             Fetch only the annotation and the bursts that meet it (EPSG:4326), as a partial SAFE, if
             any hub can give them; else, and where None, the whole.
+        polarisations
+            Of a part only these; all that the product has where None.
         folder
             Where it is put; the archive, by the day of sensing, where None.
         only
@@ -181,14 +186,20 @@ class Hubs:
             See `find` and `transfer.download`.
         """
         deadline, pause = time.monotonic() + patience_s, _ASK_AGAIN_S
+        path = self.path_of(name, folder)
+        if path.exists():
+            return Fetched(path, None)
+        if area is not None:
+            here = find_partial(name, path.parent, area, polarisations)
+            if here is not None:
+                return Fetched(here, None)
         while True:
             scene = self.find(name, only=only)
-            path = self.path_of(scene.product, folder)
             estimates = self.estimate(scene)
-            if said is not None and not path.exists():
+            if said is not None:
                 said(f"from {estimates[0].why}")
-            if area is not None and not path.exists():
-                part = self._part(scene, estimates, area, path.parent, told, wait)
+            if area is not None:
+                part = self._part(scene, estimates, area, polarisations, path.parent, told, wait)
                 if part is not None:
                     return part
                 if said is not None:
@@ -222,6 +233,7 @@ class Hubs:
         scene: Scene,
         estimates: Sequence[Estimate],
         area: BaseGeometry,
+        polarisations: Collection[str] | None,
         folder: Path,
         told: Told | None,
         wait: Callable[[float], None],
@@ -231,6 +243,7 @@ class Hubs:
             estimates,
             folder,
             area,
+            polarisations=polarisations,
             slots=self.slots,
             measured=self._measured(scene, "bursts"),
             told=told,
@@ -243,11 +256,11 @@ class Hubs:
         experience, now = self._choice().experience, datetime.now(UTC)
         return {name: experience.of(name, now) for name in self._settings}
 
-    def path_of(self, product: Product, folder: Path | None = None) -> Path:
+    def path_of(self, name: str, folder: Path | None = None) -> Path:
         """Name the file of a product, here or not."""
         if folder is None:
-            folder = self._archive / f"{product.start:%Y/%m/%d}"
-        return folder / f"{product.name}.SAFE.zip"
+            folder = self._archive / f"{parse_name(name).start:%Y/%m/%d}"
+        return folder / f"{name}.SAFE.zip"
 
     def _asked(self, only: str | None) -> list[Connector]:
         if not self._connectors:

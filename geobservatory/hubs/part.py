@@ -1,13 +1,15 @@
 """Only the bursts over an area, from whichever hub can give them."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
 from geobservatory.hubs.choice import Estimate
 from geobservatory.hubs.connector import Connector, HasBurstService
+from geobservatory.hubs.model import Offer
 from geobservatory.transfer.asf_bursts import fetch_bursts
 from geobservatory.transfer.attempt import Measured, Told
 from geobservatory.transfer.partial import fetch_partial
@@ -32,6 +34,7 @@ def fetch_part(
     folder: Path,
     area: BaseGeometry,
     *,
+    polarisations: Collection[str] | None = None,
     slots: Slots,
     measured: Measured | None = None,
     told: Told | None = None,
@@ -52,6 +55,8 @@ def fetch_part(
         Where ``<NAME>.SAFE`` is to be.
     area
         EPSG:4326.
+    polarisations
+        Only these; all that the product has where None.
 
     Returns
     -------
@@ -65,6 +70,17 @@ def fetch_part(
     DiskFullError
         If there is no room.
     """
+
+    def _fetch(connector: Connector, offer: Offer) -> Path:
+        asked: dict[str, Any] = {
+            "polarisations": polarisations,
+            "measured": measured,
+            "told": told,
+        }
+        if isinstance(connector, HasBurstService):
+            return fetch_bursts(connector.bursts(offer), folder, area, **asked)
+        return fetch_partial(connector.inside(offer), folder, area, **asked)
+
     left = [one.offer for one in estimates if one.offer.online is not False]
     for turn in range(_ROUNDS):
         pause = _PAUSE_S * 3**turn
@@ -73,14 +89,7 @@ def fetch_part(
             if release is None:
                 continue
             try:
-                connector = connectors[offer.hub]
-                if isinstance(connector, HasBurstService):
-                    service = connector.bursts(offer)
-                    path = fetch_bursts(service, folder, area, measured=measured, told=told)
-                else:
-                    inside = connector.inside(offer)
-                    path = fetch_partial(inside, folder, area, measured=measured, told=told)
-                return path, offer.hub
+                return _fetch(connectors[offer.hub], offer), offer.hub
             except HubBusyError as error:
                 pause = max(pause, error.retry_after_s or 0.0)
             except (RangesIgnoredError, HubRefusedError, ProductGoneError, ProductOfflineError):

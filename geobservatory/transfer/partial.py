@@ -102,6 +102,16 @@ def fetch_partial(
     return path
 
 
+def find_partial(
+    name: str, folder: Path, area: BaseGeometry, polarisations: Collection[str] | None = None
+) -> Path | None:
+    """Find what `fetch_partial` would bring, if all of it is there; nobody is asked."""
+    path = folder / f"{name}.SAFE"
+    if not path.exists():
+        return None
+    return path if _Work(path, area, polarisations, None).is_done() else None
+
+
 @dataclass
 class _Tally:
     """How far it is: bytes there, of how many once that is known, and how many came."""
