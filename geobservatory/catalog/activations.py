@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pyproj import Geod
 from shapely.geometry import shape
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from geobservatory.catalog.session import Sessions
 from geobservatory.catalog.tables import (
     ActivationChangeRow,
     ActivationRow,
@@ -70,10 +70,8 @@ class StateChange:
     flow_run_id: str | None
 
 
-class ActivationQueries:
+class ActivationQueries(Sessions):
     """Events and activations of one database."""
-
-    _engine: Engine
 
     def request_activation(self, request: ActivationRequest) -> tuple[Activation, bool]:
         """Record an event and its activation; the same event again is the same activation.
@@ -177,41 +175,17 @@ class ActivationQueries:
             _keep_change(session, row)
             return _activation(row)
 
-    @contextmanager
-    def claim(self, identifier: str) -> Iterator[bool]:
+    def claim(self, identifier: str) -> AbstractContextManager[bool]:
         """Work on an activation alone, across all processes and machines.
 
-        Yields False where somebody else is at work. The claim ends with the connection, so with
-        the process, however that ends: a run that was killed holds nothing.
+        Yields False where somebody else is at work. The claim ends with the process that holds it,
+        however that ends.
         """
-        key = _lock_key(identifier)
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            ours = connection.execute(select(func.pg_try_advisory_lock(_WORKING, key))).scalar_one()
-            try:
-                yield ours
-            finally:
-                if ours and not connection.invalidated:
-                    connection.execute(select(func.pg_advisory_unlock(_WORKING, key)))
+        return self._lock(_WORKING, identifier, wait=False)
 
     def is_claimed(self, identifier: str) -> bool:
         """Say whether somebody is at work on an activation."""
-        held = text(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            " AND classid::bigint = :space AND objid::bigint = :key)"
-        )
-        key = _lock_key(identifier) & 0xFFFF_FFFF
-        with self._engine.connect() as connection:
-            return bool(connection.execute(held, {"space": _WORKING, "key": key}).scalar_one())
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
-            yield session
-
-
-def _lock_key(identifier: str) -> int:
-    return int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:4], signed=True)
+        return self._is_locked(_WORKING, identifier)
 
 
 def _same_event(session: Session, event: GeohazardEvent) -> EventRow | None:

@@ -22,9 +22,6 @@ _CONNECT_LIMIT_S = 10
 class Catalog(ActivationQueries, HubQueries, SceneQueries, PairQueries):
     """The catalogue; a context manager that gives its connections back."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
     def __enter__(self) -> Self:
         """Use it in a `with` statement."""
         return self

@@ -1,16 +1,16 @@
 """What the catalogue knows of hubs: which scenes they offer, and how their transfers went."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from shapely.geometry import mapping
-from sqlalchemy import Engine, case, func, insert, select
+from sqlalchemy import case, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from geobservatory.catalog.session import Sessions
 from geobservatory.catalog.tables import DownloadRow, MeasurementRow, OfferRow, SceneRow
 from geobservatory.globe import bounding_box
 from geobservatory.hubs.federation import Answer
@@ -33,15 +33,8 @@ class Health:
     last_failed: datetime | None
 
 
-class HubQueries:
+class HubQueries(Sessions):
     """The part of the catalogue that is about hubs."""
-
-    _engine: Engine
-
-    @property
-    def engine(self) -> Engine:
-        """The database, for locks that last as long as their holder."""
-        return self._engine
 
     def record_scenes(self, scenes: Sequence[Scene], flow_run_id: str | None = None) -> None:
         """Keep what a search found; what was known is brought up to date."""
@@ -131,9 +124,6 @@ class HubQueries:
         )
         with self._transaction() as session:
             return {hub: Health(*rest) for hub, *rest in session.execute(asked)}
-
-    def _transaction(self) -> AbstractContextManager[Session]:
-        raise NotImplementedError
 
 
 def _keep_products(session: Session, products: Sequence[Product], flow_run: str | None) -> None:

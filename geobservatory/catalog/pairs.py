@@ -1,16 +1,16 @@
 """Which pairs an activation has, and what became of each: interferograms and their versions."""
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from geobservatory.catalog.session import Sessions
 from geobservatory.catalog.tables import InterferogramRow, PairRow, ProductFileRow
 from geobservatory.errors import CatalogError, NotFoundError
 
@@ -90,10 +90,8 @@ class Interferogram:
     files: Mapping[str, File] = field(default_factory=dict)
 
 
-class PairQueries:
+class PairQueries(Sessions):
     """The part of the catalogue that is about pairs and interferograms."""
-
-    _engine: Engine
 
     def record_pairs(
         self, activation_id: str, pairs: Sequence[PairRecord], flow_run_id: str | None = None
@@ -116,21 +114,9 @@ class PairQueries:
         with self._transaction() as session:
             return [_pair(row) for row in session.scalars(wanted.order_by(*order))]
 
-    @contextmanager
-    def making(self, activation_id: str, pair_id: str) -> Iterator[None]:
-        """Make the interferogram of a pair alone; whoever else is at it is waited for.
-
-        The lock ends with the connection, so with the process, however that ends.
-        """
-        name = row_id(activation_id, pair_id).encode()
-        key = int.from_bytes(hashlib.sha256(name).digest()[:4], signed=True)
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(select(func.pg_advisory_lock(_MAKING, key)))
-            try:
-                yield
-            finally:
-                if not connection.invalidated:
-                    connection.execute(select(func.pg_advisory_unlock(_MAKING, key)))
+    def making(self, activation_id: str, pair_id: str) -> AbstractContextManager[bool]:
+        """Make the interferogram of a pair alone; whoever else is at it is waited for."""
+        return self._lock(_MAKING, row_id(activation_id, pair_id), wait=True)
 
     def begin_interferogram(
         self,
@@ -249,9 +235,6 @@ class PairQueries:
             if row is None:
                 raise NotFoundError(f"there is no interferogram {identifier}")
             return _interferogram(session, row)
-
-    def _transaction(self) -> AbstractContextManager[Session]:
-        raise NotImplementedError
 
 
 def row_id(activation_id: str, pair_id: str) -> str:

@@ -1,21 +1,20 @@
 """Which scenes the catalogue knows over a place and a time, whoever told of them."""
 
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import cast
 
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
 
+from geobservatory.catalog.session import Sessions
 from geobservatory.catalog.tables import SceneRow
 from geobservatory.globe import bounding_box
 from geobservatory.hubs.model import Direction, Product
 from geobservatory.sentinel1.names import parse_name
 
 
-class SceneQueries:
+class SceneQueries(Sessions):
     """The part of the catalogue that is about scenes."""
 
     def products(
@@ -51,9 +50,6 @@ class SceneQueries:
         with self._transaction() as session:
             found = [_product(row) for row in session.scalars(wanted)]
         return [one for one in found if one.mode == mode and one.footprint.intersects(area)]
-
-    def _transaction(self) -> AbstractContextManager[Session]:
-        raise NotImplementedError
 
 
 def _product(row: SceneRow) -> Product:

@@ -310,7 +310,7 @@ class Hubs:
                 return
             try:
                 self._catalog.record_transfer(offers[one.hub], one, part)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, TransientError) as error:
                 # What came is worth more than the note of how it came.
                 _LOG.warning("a transfer was not recorded: %s", type(error).__name__)
 
