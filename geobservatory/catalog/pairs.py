@@ -1,7 +1,8 @@
 """Which pairs an activation has, and what became of each: interferograms and their versions."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,8 +15,9 @@ from geobservatory.catalog.session import Sessions
 from geobservatory.catalog.tables import InterferogramRow, PairRow, ProductFileRow
 from geobservatory.errors import CatalogError, NotFoundError
 
-# Number space of PostgreSQL's advisory locks: making the interferogram of a pair.
-_MAKING = 0x6E0B_0005
+# Number spaces of PostgreSQL's advisory locks: the interferogram of a pair, and work at once.
+_MAKING, _PROCESSING = 0x6E0B_0005, 0x6E0B_0006
+_POLL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,31 @@ class PairQueries(Sessions):
         with self._transaction() as session:
             return [_pair(row) for row in session.scalars(wanted.order_by(*order))]
 
+    def pair(self, activation_id: str, pair_id: str) -> PairRecord:
+        """Find a pair of an activation, chosen still or not.
+
+        Raises
+        ------
+        NotFoundError
+            If it has no such pair.
+        """
+        with self._transaction() as session:
+            row = session.get(PairRow, row_id(activation_id, pair_id))
+            if row is None:
+                raise NotFoundError(f"{activation_id} has no pair {pair_id}")
+            return _pair(row)
+
+    @contextmanager
+    def processing(self, places: int, wait: Callable[[float], None] = time.sleep) -> Iterator[None]:
+        """Hold one of so many places for work that takes a whole machine, once one is free."""
+        while True:
+            for number in range(places):
+                with self._lock(_PROCESSING, str(number), wait=False) as ours:
+                    if ours:
+                        yield
+                        return
+            wait(_POLL_S)
+
     def making(self, activation_id: str, pair_id: str) -> AbstractContextManager[bool]:
         """Make the interferogram of a pair alone; whoever else is at it is waited for."""
         return self._lock(_MAKING, row_id(activation_id, pair_id), wait=True)
@@ -202,6 +229,14 @@ class PairQueries(Sessions):
                 )
                 for role, one in files.items()
             )
+
+    def reopen_interferogram(self, identifier: str) -> Interferogram:
+        """Make a complete interferogram unmade: its files are not what they were."""
+        with self._transaction() as session:
+            row = session.get_one(InterferogramRow, identifier, with_for_update=True)
+            row.state, row.verdict = "running", None
+            session.flush()
+            return _interferogram(session, row)
 
     def fail_interferogram(self, identifier: str, reason: str) -> None:
         """Write that an interferogram could not be made, and why."""

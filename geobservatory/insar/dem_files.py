@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from geobservatory.errors import InputError
 from geobservatory.fetch import Wait
+from geobservatory.globe import bounding_box
 from geobservatory.insar import glo30
 from geobservatory.insar.dem import Dem
 from geobservatory.insar.dem_lattice import Bounds, Lattice, finest, footprint, placements
@@ -27,6 +29,8 @@ GLO30 = "glo30"
 # Some 15 bytes each at the peak; the box of a Sentinel-1 slice holds 70 million of 1".
 _MOST_CELLS = 300_000_000
 _BLOCK_ROWS = 256
+# Bursts reach this far out of an area that they meet, degrees.
+_ABOUT = 0.3
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,42 @@ def make_dem(
         source=_provenance(found, geoid, heights, filled),
         interpolated=changed if changed.any() else None,
     )
+
+
+def have_heights(
+    source: str | Path,
+    area: BaseGeometry,
+    cache: Path,
+    *,
+    tiles_address: str = glo30.GLO30_ADDRESS,
+    grids_address: str = GRIDS_ADDRESS,
+    wait: Wait = time.sleep,
+) -> None:
+    """Have in the cache what `make_dem` would fetch about an area; nothing where it is local.
+
+    Parameters
+    ----------
+    area
+        EPSG:4326 within ±180 degrees; in two parts over the antimeridian.
+
+    Raises
+    ------
+    InputError, TransientError
+        As `make_dem` does.
+    """
+    if str(source) != GLO30:
+        return
+    west, south, east, north = bounding_box(area)
+    if east < west:
+        east += 360
+    bounds = (
+        west - _ABOUT,
+        max(south - _ABOUT, -90.0),
+        min(east + _ABOUT, west - _ABOUT + 360),
+        min(north + _ABOUT, 90.0),
+    )
+    glo30.fetch_glo30(bounds, cache, tiles_address, wait)
+    load_geoid(glo30.DATUM, cache, grids_address, wait)
 
 
 def _require_box(bounds: Bounds) -> None:

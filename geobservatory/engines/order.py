@@ -1,0 +1,129 @@
+"""From a pair in the catalogue to a request for an engine, and what its result depends on."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from shapely.geometry import shape
+
+from geobservatory import __version__
+from geobservatory.catalog.pairs import PairRecord
+from geobservatory.engines import native
+from geobservatory.engines.request import Event, Heights, Progress, Request, Result
+from geobservatory.errors import ConfigurationError, InputError
+from geobservatory.events.model import ActivationRequest, GeohazardEvent
+from geobservatory.sentinel1.names import parse_name
+from geobservatory.settings.model import Settings
+
+_ENGINES = {"native": native.make}
+
+
+def make(name: str, request: Request, progress: Progress) -> Result:
+    """Make an interferogram by the engine of a name; see `native.make`.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such engine.
+    """
+    if name not in _ENGINES:
+        raise ConfigurationError(f"there is no engine {name}; there is {', '.join(_ENGINES)}")
+    return _ENGINES[name](request, progress)
+
+
+def make_request(
+    settings: Settings,
+    asked: ActivationRequest,
+    pair: PairRecord,
+    reference: Sequence[Path],
+    secondary: Sequence[Path],
+    out: Path,
+) -> Request:
+    """Ask for the interferogram of a pair, as the settings and the activation have it.
+
+    Parameters
+    ----------
+    reference, secondary
+        Where the slices of the pair's passes are.
+    out
+        Folder of the results.
+    """
+    event = asked.event
+    return Request(
+        reference=tuple(reference),
+        secondary=tuple(secondary),
+        out=out,
+        cache=settings.data_dir / "cache",
+        heights=heights(settings),
+        orbits=orbit_folder(settings),
+        orbits_from=None,
+        area=shape(asked.area),
+        polarisation=polarisation(pair),
+        spacing_m=settings.engine.spacing_m,
+        unwrapper=settings.engine.unwrapper,
+        threads=settings.engine.threads,
+        event=Event(title(event), event.longitude, event.latitude),
+    )
+
+
+def digest(
+    settings: Settings, asked: ActivationRequest, pair: PairRecord, orbits: Sequence[str | None]
+) -> str:
+    """Name all that an interferogram depends on; another input or setting, another name.
+
+    What is said of the event on the picture is left out: a magnitude that is revised by a tenth
+    is no reason to make all maps again.
+
+    Parameters
+    ----------
+    orbits
+        Names of the orbit files of the two passes; None for a product's own vectors.
+    """
+    facts: dict[str, Any] = {
+        "program": __version__,
+        "engine": asked.engine or settings.engine.name,
+        "unwrapper": settings.engine.unwrapper,
+        "spacing_m": settings.engine.spacing_m,
+        "heights": [settings.dem.source, settings.dem.datum],
+        "reference": pair.reference,
+        "secondary": pair.secondary,
+        "orbits": list(orbits),
+        "area": asked.area,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def heights(settings: Settings) -> Heights:
+    """Say where heights come from."""
+    dem = settings.dem
+    return Heights(dem.source, dem.datum, dem.address, dem.grids_address)
+
+
+def orbit_folder(settings: Settings) -> Path:
+    """Name the folder of orbit files."""
+    folder = settings.orbits.folder or settings.data_dir / "orbits"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def polarisation(pair: PairRecord) -> str:
+    """Choose the polarisation that all slices of a pair have: VV before HH.
+
+    Raises
+    ------
+    InputError
+        If they have neither in common.
+    """
+    held = [set(parse_name(name).polarisations) for name in (*pair.reference, *pair.secondary)]
+    for wanted in ("VV", "HH"):
+        if all(wanted in one for one in held):
+            return wanted
+    raise InputError(f"{pair.id}: its images have neither VV nor HH in common")
+
+
+def title(event: GeohazardEvent) -> str:
+    """Name an event as the head of a map does."""
+    size = "" if event.magnitude is None else f"M {event.magnitude:.1f} "
+    return f"{size}{event.name or event.event_type}, {event.time:%Y-%m-%d %H:%M} UTC"
