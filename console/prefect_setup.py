@@ -21,7 +21,6 @@ from prefect.workers.process import ProcessWorker
 
 from blocks.accounts import register_blocks
 from console.environment import CHECKOUT, WORK_POOL
-from geobservatory.settings import Settings, load_settings
 
 _LOST_RUN_AUTOMATION = "mark lost flow runs as crashed"
 
@@ -38,15 +37,6 @@ def create_work_pool(client: SyncPrefectClient) -> None:
                 description="Flow runs as processes of one machine",
                 base_job_template=ProcessWorker.get_default_base_job_template(),
             )
-        )
-
-
-def create_limits(client: SyncPrefectClient, settings: Settings) -> None:
-    """Create the concurrency limits that tasks occupy: one a hub, and one for processing."""
-    client.upsert_global_concurrency_limit_by_name("processing", settings.engine.concurrency)
-    for hub in settings.hubs:
-        client.upsert_global_concurrency_limit_by_name(
-            f"hub-{hub.name}", hub.max_concurrent_downloads
         )
 
 
@@ -94,10 +84,8 @@ def deploy_all() -> None:
 
 def main() -> None:
     """Set up the server `PREFECT_API_URL` names."""
-    settings = load_settings()
     with get_client(sync_client=True) as client:
         create_work_pool(client)
-        create_limits(client, settings)
         create_lost_run_automation(client)
     register_blocks()
     deploy_all()

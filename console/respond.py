@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from uuid import uuid4
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -17,8 +18,15 @@ from geobservatory.settings import Settings
 _DEPLOYMENT = "respond-to-event/respond"
 
 
-def start_response(settings: Settings, activation: Activation, form: ActivationForm) -> str:
+def start_response(
+    settings: Settings, activation: Activation, form: ActivationForm, *, again: bool = False
+) -> str:
     """Start `respond-to-event` for an activation, once however often it is asked.
+
+    Parameters
+    ----------
+    again
+        Start a flow run though there was one for the same form.
 
     Returns
     -------
@@ -27,7 +35,7 @@ def start_response(settings: Settings, activation: Activation, form: ActivationF
     """
     api = api_url(settings)
     if answers(f"{api}/health"):
-        return _on_the_server(api, activation, form)
+        return _on_the_server(api, activation, form, again)
     if "PREFECT_API_URL" in os.environ:
         raise TransientError(
             f"{activation.id} is recorded, but the Prefect server at {api} does not answer; "
@@ -44,11 +52,12 @@ def start_response(settings: Settings, activation: Activation, form: ActivationF
     return f"no Prefect server answers at {api}: the flow ran in this process"
 
 
-def _on_the_server(api: str, activation: Activation, form: ActivationForm) -> str:
+def _on_the_server(api: str, activation: Activation, form: ActivationForm, again: bool) -> str:
     """Create the flow run; plain HTTP, because importing Prefect takes two seconds."""
     session = patient_session()
     request = form.model_dump(mode="json")
-    digest = hashlib.sha256(form.model_dump_json().encode()).hexdigest()[:16]
+    # Ten triggers of the same request at once are one flow run.
+    digest = uuid4().hex if again else hashlib.sha256(form.model_dump_json().encode()).hexdigest()
     try:
         found = session.get(f"{api}/deployments/name/{_DEPLOYMENT}", timeout=30)
         if found.status_code == 404:
@@ -62,8 +71,7 @@ def _on_the_server(api: str, activation: Activation, form: ActivationForm) -> st
             json={
                 "parameters": {"request": request},
                 "tags": [activation.id],
-                # Ten triggers of the same request at once are one flow run.
-                "idempotency_key": f"{activation.id}-{digest}",
+                "idempotency_key": f"{activation.id}-{digest[:16]}",
             },
             timeout=30,
         )

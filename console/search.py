@@ -1,17 +1,13 @@
 """`geobs search`: which images there are, and which hubs have them."""
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from console.output import print_json, print_table
-
-_Time = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
-]
+from console.times import Time, utc
 
 
 def register(app: typer.Typer) -> None:
@@ -21,9 +17,9 @@ def register(app: typer.Typer) -> None:
 
 def search(
     aoi: Annotated[Path | None, typer.Option("--aoi", help="GeoJSON area to be met.")] = None,
-    start: _Time = None,
-    end: _Time = None,
-    published_since: _Time = None,
+    start: Time = None,
+    end: Time = None,
+    published_since: Time = None,
     hub: Annotated[str | None, typer.Option("--hub", help="Ask this hub alone.")] = None,
     mission: Annotated[
         list[str] | None, typer.Option("--mission", help="S1A to S1D; may be given again.")
@@ -62,12 +58,12 @@ def search(
         mode=mode.upper(),
         polarisation=None if polarisation is None else polarisation.upper(),
         area=None if aoi is None else read_area(aoi),
-        start=_utc(start),
-        stop=_utc(end),
+        start=utc(start),
+        stop=utc(end),
         relative_orbit=orbit,
         direction=direction,
         name=None if name is None else name.removesuffix(".zip").removesuffix(".SAFE"),
-        published_since=_utc(published_since),
+        published_since=utc(published_since),
     )
     settings = load_settings()
     with open_configured_catalog(settings) as catalog:
@@ -165,7 +161,3 @@ def _answers(found: Any) -> list[dict[str, Any]]:
         }
         for one in found.answers
     ]
-
-
-def _utc(time: datetime | None) -> datetime | None:
-    return None if time is None else time.replace(tzinfo=UTC)

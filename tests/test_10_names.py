@@ -26,7 +26,17 @@ def test_written_as_read(name: str) -> None:
 def test_relative_orbits_as_the_manifests_have_them() -> None:
     assert parse_name(NAMES[0]).relative_orbit == 52
     assert parse_name(NAMES[1]).relative_orbit == 168
-    assert parse_name(NAMES[3]).relative_orbit is None
+    assert parse_name(NAMES[3]).relative_orbit == 129
+
+
+@pytest.mark.parametrize(
+    ("mission", "orbit", "track"), [("S1C", 8018, 147), ("S1C", 8019, 46), ("S1D", 2389, 73)]
+)
+def test_relative_orbits_of_the_new_satellites(mission: str, orbit: int, track: int) -> None:
+    """As published for the last and first orbits about a manoeuvre, and by a manifest of S1D."""
+    name = f"{mission}_IW_SLC__1SDV_20260608T052622_20260608T052650_{orbit:06d}_0032A7_00FF"
+    assert parse_name(name).relative_orbit == track
+    assert not parse_name(name).is_numbered_for_good
 
 
 def test_relative_orbits_of_a_mission_teams_pairs(shared_data: Path) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from geobservatory.catalog.database import Catalog, open_catalog
-from geobservatory.catalog.pairs import File, PairRecord
+from geobservatory.catalog.pairs import File, Pair
 from geobservatory.errors import CatalogError, NotFoundError
 from geobservatory.events.form import ActivationForm
 from geobservatory.hubs.model import Offer, Product, Scene
@@ -19,7 +19,7 @@ from geobservatory.hubs.products import make_product
 
 TIME = datetime(2023, 9, 8, 22, 11, 1, tzinfo=UTC)
 BEFORE, AFTER = datetime(2023, 9, 4, 6, 37, tzinfo=UTC), datetime(2023, 9, 16, 6, 37, tzinfo=UTC)
-PAIR = PairRecord(
+PAIR = Pair(
     id="co-event-052-20230904T063700-20230916T063700",
     kind="co-event",
     relative_orbit=52,

@@ -21,7 +21,7 @@ _POLL_S = 1.0
 
 
 @dataclass(frozen=True)
-class PairRecord:
+class Pair:
     """A pair of passes of one track, chosen for an activation.
 
     Attributes
@@ -96,7 +96,7 @@ class PairQueries(Sessions):
     """The part of the catalogue that is about pairs and interferograms."""
 
     def record_pairs(
-        self, activation_id: str, pairs: Sequence[PairRecord], flow_run_id: str | None = None
+        self, activation_id: str, pairs: Sequence[Pair], flow_run_id: str | None = None
     ) -> None:
         """Keep which pairs are chosen for an activation now; others of it are chosen no longer."""
         with self._transaction() as session:
@@ -109,14 +109,14 @@ class PairQueries(Sessions):
                     statement.on_conflict_do_update(index_elements=[PairRow.id], set_=row)
                 )
 
-    def pairs(self, activation_id: str) -> list[PairRecord]:
+    def pairs(self, activation_id: str) -> list[Pair]:
         """List the pairs that are chosen for an activation, by track, kind and rank."""
         wanted = select(PairRow).where(PairRow.activation_id == activation_id, PairRow.chosen)
         order = PairRow.relative_orbit, PairRow.kind, PairRow.rank, PairRow.id
         with self._transaction() as session:
             return [_pair(row) for row in session.scalars(wanted.order_by(*order))]
 
-    def pair(self, activation_id: str, pair_id: str) -> PairRecord:
+    def pair(self, activation_id: str, pair_id: str) -> Pair:
         """Find a pair of an activation, chosen still or not.
 
         Raises
@@ -277,7 +277,7 @@ def row_id(activation_id: str, pair_id: str) -> str:
     return f"{activation_id}:{pair_id}"
 
 
-def _pair_row(activation_id: str, pair: PairRecord, flow_run_id: str | None) -> dict[str, Any]:
+def _pair_row(activation_id: str, pair: Pair, flow_run_id: str | None) -> dict[str, Any]:
     return {
         "id": row_id(activation_id, pair.id),
         "activation_id": activation_id,
@@ -297,8 +297,8 @@ def _pair_row(activation_id: str, pair: PairRecord, flow_run_id: str | None) -> 
     }
 
 
-def _pair(row: PairRow) -> PairRecord:
-    return PairRecord(
+def _pair(row: PairRow) -> Pair:
+    return Pair(
         id=row.id.removeprefix(f"{row.activation_id}:"),
         kind=row.kind,
         relative_orbit=row.relative_orbit,

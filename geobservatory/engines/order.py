@@ -9,12 +9,13 @@ from typing import Any
 from shapely.geometry import shape
 
 from geobservatory import __version__
-from geobservatory.catalog.pairs import PairRecord
+from geobservatory.catalog.pairs import Interferogram, Pair
 from geobservatory.engines import native
 from geobservatory.engines.request import Event, Heights, Progress, Request, Result
 from geobservatory.errors import ConfigurationError, InputError
 from geobservatory.events.model import ActivationRequest, GeohazardEvent
 from geobservatory.sentinel1.names import parse_name
+from geobservatory.sentinel1.orbit_files import fetch_orbit, parse_orbit_name
 from geobservatory.settings.model import Settings
 
 _ENGINES = {"native": native.make}
@@ -36,7 +37,7 @@ def make(name: str, request: Request, progress: Progress) -> Result:
 def make_request(
     settings: Settings,
     asked: ActivationRequest,
-    pair: PairRecord,
+    pair: Pair,
     reference: Sequence[Path],
     secondary: Sequence[Path],
     out: Path,
@@ -69,7 +70,7 @@ def make_request(
 
 
 def digest(
-    settings: Settings, asked: ActivationRequest, pair: PairRecord, orbits: Sequence[str | None]
+    settings: Settings, asked: ActivationRequest, pair: Pair, orbits: Sequence[str | None]
 ) -> str:
     """Name all that an interferogram depends on; another input or setting, another name.
 
@@ -95,6 +96,31 @@ def digest(
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
+def better_orbit(settings: Settings, made: Interferogram) -> bool:
+    """Fetch precise orbits for an interferogram that was made without; say whether any came.
+
+    Raises
+    ------
+    TransientError
+        If the archive does not answer.
+    """
+    used = [parse_orbit_name(one["name"]) for one in made.provenance["orbit_files"]]
+    for which in ("reference", "secondary"):
+        slices = [parse_name(name) for name in made.provenance[which]["products"]]
+        start, stop = slices[0].start, slices[-1].stop
+        mission = slices[0].mission
+        if any(
+            one.kind == "POEORB" and one.mission == mission and one.covers(start, stop)
+            for one in used
+        ):
+            continue
+        folder, archive = orbit_folder(settings), settings.orbits.address
+        path = fetch_orbit(folder, archive, mission, start, stop)
+        if path is not None and parse_orbit_name(path.name).kind == "POEORB":
+            return True
+    return False
+
+
 def heights(settings: Settings) -> Heights:
     """Say where heights come from."""
     dem = settings.dem
@@ -108,7 +134,7 @@ def orbit_folder(settings: Settings) -> Path:
     return folder
 
 
-def polarisation(pair: PairRecord) -> str:
+def polarisation(pair: Pair) -> str:
     """Choose the polarisation that all slices of a pair have: VV before HH.
 
     Raises

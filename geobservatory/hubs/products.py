@@ -40,7 +40,7 @@ def make_product(
     start, stop
         Sensing to the fraction of a second; the name's whole seconds where the hub does not tell.
     relative_orbit
-        The name's where the hub does not tell; the name's is right where both are known.
+        The name's where the hub does not tell, and where it is sure.
     direction
         In any case of letters.
 
@@ -55,8 +55,10 @@ def make_product(
     first, last = start or parsed.start, stop or parsed.stop
     if abs((first - parsed.start).total_seconds()) > 2 or first >= last:
         raise ValueError(f"{parsed}: sensed at {first} and until {last}, says the hub")
-    orbit = parsed.relative_orbit or relative_orbit
-    if orbit is not None and not 1 <= orbit <= 175:
+    orbit = relative_orbit
+    if orbit is None or parsed.is_numbered_for_good:
+        orbit = parsed.relative_orbit
+    if not 1 <= orbit <= 175:
         raise ValueError(f"{parsed}: relative orbit {orbit}")
     return Product(
         name=str(parsed),

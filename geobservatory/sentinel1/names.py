@@ -19,8 +19,10 @@ _NAME = re.compile(
 _TIME = "%Y%m%dT%H%M%S"
 _HALF_AN_ORBIT = timedelta(minutes=49)
 
-# Relative orbit = (absolute - offset) mod 175 + 1. For S1C and S1D the manifest tells.
-_ORBIT_OFFSET = {"S1A": 73, "S1B": 27}
+# Relative orbit = (absolute - offset) mod 175 + 1 (SentiWiki, Sentinel-1 products). Sentinel-1C was
+# moved in June 2026, after its orbit 8018; what is told of a product counts more than this.
+_ORBIT_OFFSET = {"S1A": 73, "S1B": 27, "S1C": 99, "S1D": 42}
+_S1C_MOVED_AFTER, _S1C_BEFORE = 8018, 172
 _POLARISATIONS = {"SH": ("HH",), "SV": ("VV",), "DH": ("HH", "HV"), "DV": ("VV", "VH")}
 
 
@@ -60,10 +62,17 @@ class ProductName:
         return self.mission == other.mission and abs(self.start - other.start) < _HALF_AN_ORBIT
 
     @property
-    def relative_orbit(self) -> int | None:
-        """Relative orbit, 1 to 175; None for missions whose numbering is not verified."""
-        offset = _ORBIT_OFFSET.get(self.mission)
-        return None if offset is None else (self.absolute_orbit - offset) % 175 + 1
+    def relative_orbit(self) -> int:
+        """Relative orbit, 1 to 175, at the start."""
+        offset = _ORBIT_OFFSET[self.mission]
+        if self.mission == "S1C" and self.absolute_orbit <= _S1C_MOVED_AFTER:
+            offset = _S1C_BEFORE
+        return (self.absolute_orbit - offset) % 175 + 1
+
+    @property
+    def is_numbered_for_good(self) -> bool:
+        """Whether the relative orbit is sure; satellites that fly are moved now and then."""
+        return self.mission in ("S1A", "S1B")
 
     @property
     def same_acquisition(self) -> str:
