@@ -11,6 +11,7 @@ from geobservatory.catalog.activations import ActivationQueries
 from geobservatory.catalog.embedded import EmbeddedPostgres
 from geobservatory.catalog.hubs import HubQueries
 from geobservatory.catalog.migrate import upgrade
+from geobservatory.catalog.notices import NoticeQueries
 from geobservatory.catalog.pairs import PairQueries
 from geobservatory.catalog.scenes import SceneQueries
 from geobservatory.errors import ConfigurationError, TransientError
@@ -19,7 +20,7 @@ from geobservatory.settings import Settings
 _CONNECT_LIMIT_S = 10
 
 
-class Catalog(ActivationQueries, HubQueries, SceneQueries, PairQueries):
+class Catalog(ActivationQueries, HubQueries, SceneQueries, PairQueries, NoticeQueries):
     """The catalogue; a context manager that gives its connections back."""
 
     def __enter__(self) -> Self:

@@ -377,3 +377,31 @@ class SubscriptionRow(_Boxed, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (*_box(), CheckConstraint("address <> ''", name="address"))
+
+
+class NoticeRow(Base):
+    """Something that somebody is told, once."""
+
+    __tablename__ = "notices"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    activation_id: Mapped[str] = mapped_column(ForeignKey("activations.id"))
+    kind: Mapped[str]
+    key: Mapped[str]
+    recipient: Mapped[str]
+    content: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    error: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    due_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    sent_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("activation_id", "kind", "key", "recipient"),
+        _one_of("state", ("waiting", "taken", "handed", "sent", "failed", "uncertain")),
+        CheckConstraint("(sent_at IS NOT NULL) = (state = 'sent')", name="sent_has_time"),
+        CheckConstraint("recipient <> ''", name="recipient"),
+        CheckConstraint("state NOT IN ('failed', 'uncertain') OR error <> ''", name="why_failed"),
+        Index("ix_notices_due", "due_at", postgresql_where="state IN ('waiting', 'taken')"),
+    )

@@ -1,0 +1,238 @@
+"""Who is told of what: subscriptions, and notices on their way.
+
+A notice is queued once for a recipient, whoever queues it how often. It goes out in three steps, so
+that a process that is killed leaves no doubt: *taken* (nothing has been handed over; anybody may
+take it again once the lease has run out), *handed* (set just before the server gets the message),
+*sent*. Who dies between the last two leaves a notice of which nobody knows whether it arrived: it
+becomes *uncertain* and is not sent again unless a person asks, because nobody shall be told twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from geobservatory.catalog.session import Sessions
+from geobservatory.catalog.tables import NoticeRow, SubscriptionRow
+from geobservatory.errors import NotFoundError
+from geobservatory.events.geojson import to_geojson
+from geobservatory.globe import bounding_box
+
+# Longer than any server may take to answer.
+LEASE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that somebody is told.
+
+    Attributes
+    ----------
+    kind, key
+        What it is about; with the activation and the recipient they make it one.
+    recipient
+        An e-mail address, or ``webhook``.
+    content
+        ``subject``, ``text``, and perhaps ``link`` and ``picture``.
+    state
+        ``waiting``, ``taken``, ``handed``, ``sent``, ``failed`` or ``uncertain``.
+    """
+
+    id: int
+    activation_id: str
+    kind: str
+    key: str
+    recipient: str
+    content: Mapping[str, Any]
+    state: str
+    attempts: int
+    error: str
+    created_at: datetime
+    due_at: datetime
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """Somebody who wants to be told of what happens in an area, from a magnitude on."""
+
+    id: int
+    address: str
+    area: BaseGeometry
+    magnitude: float | None
+    created_at: datetime
+
+
+class NoticeQueries(Sessions):
+    """The part of the catalogue that is about telling people."""
+
+    def queue_notice(
+        self,
+        activation_id: str,
+        kind: str,
+        key: str,
+        recipients: Sequence[str],
+        content: Mapping[str, Any],
+        now: datetime,
+    ) -> int:
+        """Queue a notice for each recipient that was not queued one of this kind and key before.
+
+        Returns
+        -------
+        int
+            For how many it is new.
+        """
+        rows = [
+            {
+                "activation_id": activation_id,
+                "kind": kind,
+                "key": key,
+                "recipient": one,
+                "content": dict(content),
+                "state": "waiting",
+                "created_at": now,
+                "due_at": now,
+            }
+            for one in dict.fromkeys(recipients)
+        ]
+        if not rows:
+            return 0
+        statement = upsert(NoticeRow).values(rows).on_conflict_do_nothing()
+        with self._transaction() as session:
+            return len(session.execute(statement.returning(NoticeRow.id)).all())
+
+    def take_notice(self, now: datetime) -> Notice | None:
+        """Take the notice that has waited longest for oneself; None if none is due."""
+        due = (
+            select(NoticeRow)
+            .where(NoticeRow.due_at <= now)
+            .where(or_(NoticeRow.state == "waiting", NoticeRow.state == "taken"))
+            .order_by(NoticeRow.due_at, NoticeRow.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        lost = update(NoticeRow).where(NoticeRow.state == "handed", NoticeRow.due_at <= now)
+        with self._transaction() as session:
+            session.execute(
+                lost.values(state="uncertain", error="its sender died as it was handed over")
+            )
+            row = session.scalars(due).first()
+            if row is None:
+                return None
+            row.state, row.attempts, row.due_at = "taken", row.attempts + 1, now + LEASE
+            session.flush()
+            return _notice(row)
+
+    def hand_over(self, notice: Notice) -> bool:
+        """Say that a notice that was taken is handed over now; False if somebody else has it."""
+        return self._move(notice, "taken", state="handed")
+
+    def notice_sent(self, notice: Notice, now: datetime) -> None:
+        """Say that the server has taken a notice."""
+        self._move(notice, "handed", state="sent", sent_at=now, error="")
+
+    def notice_failed(self, notice: Notice, error: str, again: datetime | None) -> None:
+        """Say that a notice could not be handed over, and when to try again; None for never."""
+        state = "failed" if again is None else "waiting"
+        values: dict[str, Any] = {"state": state, "error": error[:500] or "failed"}
+        if again is not None:
+            values["due_at"] = again
+        self._move(notice, "taken", "handed", **values)
+
+    def notice_uncertain(self, notice: Notice, error: str) -> None:
+        """Say that nobody can tell whether a notice arrived."""
+        self._move(notice, "handed", state="uncertain", error=error[:500])
+
+    def notices(self, activation_id: str | None = None, limit: int = 200) -> list[Notice]:
+        """List notices, the newest first; of one activation, or of all."""
+        wanted = select(NoticeRow).order_by(NoticeRow.id.desc()).limit(limit)
+        if activation_id is not None:
+            wanted = wanted.where(NoticeRow.activation_id == activation_id)
+        with self._transaction() as session:
+            return [_notice(row) for row in session.scalars(wanted)]
+
+    def retry_notices(self, now: datetime) -> int:
+        """Queue again what failed or is uncertain; a person has asked for it."""
+        given_up = update(NoticeRow).where(NoticeRow.state.in_(("failed", "uncertain")))
+        with self._transaction() as session:
+            again = given_up.values(state="waiting", due_at=now, attempts=0)
+            return len(session.execute(again.returning(NoticeRow.id)).all())
+
+    def subscribe(self, address: str, area: BaseGeometry, magnitude: float | None) -> Subscription:
+        """Record that somebody wants to be told."""
+        west, south, east, north = bounding_box(area)
+        row = SubscriptionRow(
+            address=address,
+            area=to_geojson(area),
+            magnitude=magnitude,
+            west=west,
+            south=south,
+            east=east,
+            north=north,
+        )
+        with self._transaction() as session:
+            session.add(row)
+            session.flush()
+            session.refresh(row)
+            row.confirmed_at = row.created_at
+            return _subscription(row)
+
+    def unsubscribe(self, identifier: int) -> None:
+        """Forget a subscription.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        gone = delete(SubscriptionRow).where(SubscriptionRow.id == identifier)
+        with self._transaction() as session:
+            if not session.execute(gone.returning(SubscriptionRow.id)).all():
+                raise NotFoundError(f"there is no subscription {identifier}")
+
+    def subscriptions(self) -> list[Subscription]:
+        """List the subscriptions that were confirmed, by address."""
+        wanted = (
+            select(SubscriptionRow)
+            .where(SubscriptionRow.confirmed_at.is_not(None))
+            .order_by(SubscriptionRow.address, SubscriptionRow.id)
+        )
+        with self._transaction() as session:
+            return [_subscription(row) for row in session.scalars(wanted)]
+
+    def subscribers(self, area: BaseGeometry, magnitude: float | None) -> list[str]:
+        """List the addresses to be told of something in an area.
+
+        An event whose magnitude is not known is told to all.
+        """
+        return [
+            one.address
+            for one in self.subscriptions()
+            if one.area.intersects(area)
+            and (one.magnitude is None or magnitude is None or magnitude >= one.magnitude)
+        ]
+
+    def _move(self, notice: Notice, *states: str, **values: Any) -> bool:
+        """Change a notice, if it still is as this attempt left it."""
+        ours = update(NoticeRow).where(
+            NoticeRow.id == notice.id,
+            NoticeRow.attempts == notice.attempts,
+            NoticeRow.state.in_(states),
+        )
+        with self._transaction() as session:
+            return bool(session.execute(ours.values(**values).returning(NoticeRow.id)).all())
+
+
+def _notice(row: NoticeRow) -> Notice:
+    names = Notice.__dataclass_fields__
+    return Notice(**{name: getattr(row, name) for name in names})
+
+
+def _subscription(row: SubscriptionRow) -> Subscription:
+    area = shape(row.area)
+    return Subscription(row.id, row.address, area, row.magnitude, row.created_at)

@@ -1,0 +1,1 @@
+"""Telling people: what is said, and how it reaches them once and not twice."""
