@@ -21,7 +21,7 @@ app = typer.Typer(
 # so that `geobs --help` answers at once.
 _COMMAND_MODULES = (
     "activations", "pairs", "hubs", "search", "fetch", "scene", "baseline", "interferogram",
-    "sandbox", "up", "config", "db",
+    "notices", "sandbox", "up", "config", "db",
 )  # fmt: skip
 
 

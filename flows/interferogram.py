@@ -1,11 +1,14 @@
 """The interferogram of a pair: images, orbits and heights brought, the engine run, all recorded."""
 
-from prefect import flow
+from prefect import flow, task
 from prefect.client.schemas.objects import State
+from prefect.deployments import run_deployment
+from prefect.runtime import deployment
 from prefect.states import Completed
 
 from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import open_configured_catalog
+from geobservatory.errors import GeobservatoryError, TransientError
 from tasks.interferograms import (
     Images,
     begin,
@@ -16,6 +19,10 @@ from tasks.interferograms import (
     interfere,
     open_job,
 )
+from tasks.policies import RETRY_TRANSIENT
+
+PAIR = "make-interferogram/pair"
+_POLL_S = 2.0
 
 
 @flow(name="make-interferogram", flow_run_name="{pair_id}")
@@ -52,3 +59,30 @@ def make_interferogram(activation_id: str, pair_id: str) -> State:
             give_up(begun, f"{type(error).__name__}: {error}"[:500])
             raise
     return Completed(message=f"{begun.id} is in the catalogue")
+
+
+@task(**RETRY_TRANSIENT, task_run_name="{pair_id}")
+def start_pair(activation_id: str, pair_id: str) -> str:
+    """Run `make-interferogram` and wait for it; say what came of it.
+
+    Under a worker it is a flow run of its own, so a process of its own on whichever machine has a
+    place; else it runs here.
+
+    Raises
+    ------
+    TransientError
+        If its process died.
+    GeobservatoryError
+        If it failed.
+    """
+    given = {"activation_id": activation_id, "pair_id": pair_id}
+    if deployment.id is None:
+        state = make_interferogram(**given, return_state=True)
+    else:
+        run = run_deployment(PAIR, parameters=given, tags=[activation_id], poll_interval=_POLL_S)
+        state = run.state
+    if state.is_crashed():
+        raise TransientError(f"{pair_id}: its process died: {state.message}")
+    if not state.is_completed():
+        raise GeobservatoryError(str(state.message))
+    return str(state.message)

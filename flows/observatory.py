@@ -1,29 +1,38 @@
-"""From an event to a catalogued deformation map; so far: from an event to a recorded activation."""
+"""From an event to catalogued deformation maps, and to the people who need them."""
+
+from collections.abc import Mapping
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.settings import settings_with_blocks
+from flows.interferogram import start_pair
 from geobservatory.catalog.database import open_configured_catalog
+from geobservatory.errors import ConfigurationError, TransientError
 from geobservatory.events.form import ActivationForm
-from geobservatory.events.model import ActivationState
-from tasks.activations import (
-    find_missing,
-    measure_area,
-    record_activation,
-    report,
-    set_state,
-    take_up,
+from geobservatory.events.model import Activation, ActivationState
+from tasks.activations import record_activation, set_state, take_up
+from tasks.notices import deliver_notices, tell_of_map, tell_of_passes, tell_of_start
+from tasks.pairs import Plan, choose_pairs
+from tasks.publish import publish
+from tasks.reports import report_event, report_plan, report_results
+from tasks.scenes import find_scenes
+
+
+@flow(
+    name="respond-to-event",
+    flow_run_name="{request.event_type} {request.event_time}",
+    # Pairs under way at once; how many of them compute at once is the engine's setting.
+    task_runner=ThreadPoolTaskRunner(max_workers=4),
 )
-
-
-@flow(name="respond-to-event", flow_run_name="{request.event_type} {request.event_time}")
 def respond_to_event(request: ActivationForm) -> State:
-    """Respond to an event: record it, and do what can be done about it now.
+    """Respond to an event: find images before and after, map what moved, tell people.
 
     Asking again for the same event is the same activation, and a run that was interrupted is
-    simply started again: what is done is found in the catalogue.
+    simply started again: what is done is found in the catalogue. Where images are still to come,
+    the activation waits in the catalogue, and `revisit-activations` takes it up again.
 
     Args:
         request: What happened, where and when. Give a place (with a radius), or an area.
@@ -38,8 +47,63 @@ def respond_to_event(request: ActivationForm) -> State:
                 name="AlreadyAtWork", message=f"another flow run is at work on {activation.id}"
             )
         activation = take_up(activation)
-        size_km2 = measure_area(activation.request.area)
-        missing = find_missing(activation)
-        report(activation, size_km2, missing)
-        set_state(activation, ActivationState.WAITING, "; ".join(missing))
-    return Completed(name="Waiting", message=f"{activation.id} waits: {'; '.join(missing)}")
+        try:
+            return _respond(activation)
+        except (ConfigurationError, TransientError) as error:
+            # Nothing is wrong with the activation: it is looked at again.
+            set_state(activation, ActivationState.WAITING, str(error))
+            return Completed(name="Waiting", message=f"{activation.id} waits: {error}")
+        except Exception as error:
+            set_state(activation, ActivationState.FAILED, f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            deliver_notices()
+
+
+def _respond(activation: Activation) -> State:
+    report_event(activation)
+    tell_of_start(activation)
+    deliver_notices()
+    answers = find_scenes(activation)
+    plan = choose_pairs(activation)
+    report_plan(activation, answers, plan)
+    tell_of_passes(activation, plan)
+    publish(activation, plan, activation.state, "maps are being made")
+    failures = _make_maps(activation, plan)
+    state, reason = _ending(activation, plan, failures)
+    page = publish(activation, plan, state, reason)
+    report_results(activation, page)
+    set_state(activation, state, reason)
+    if state is ActivationState.FAILED:
+        return Failed(message=f"{activation.id}: {reason}")
+    name = "Waiting" if state is ActivationState.WAITING else "Completed"
+    return Completed(name=name, message=f"{activation.id}: {reason}")
+
+
+def _make_maps(activation: Activation, plan: Plan) -> Mapping[str, str]:
+    """Make the map of every pair; what fails, and why, by pair: it holds up none of the others."""
+    started = [(pair, start_pair.submit(activation.id, pair.id)) for pair in plan.pairs]
+    failures = {}
+    for pair, future in started:
+        future.wait()
+        if not future.state.is_completed():
+            failures[pair.id] = str(future.state.message)
+        tell_of_map(activation, pair, failures.get(pair.id))
+        deliver_notices()
+    return failures
+
+
+def _ending(
+    activation: Activation, plan: Plan, failures: Mapping[str, str]
+) -> tuple[ActivationState, str]:
+    """Say where the activation stands once all is done that can be done now."""
+    made, asked = len(plan.pairs) - len(failures), len(plan.pairs)
+    said = [f"{made} of {asked} maps made" if asked else "no pair of images"]
+    said += [f"{name} failed: {why}" for name, why in failures.items()]
+    if plan.waits_for:
+        return ActivationState.WAITING, "; ".join(["waits for " + ", ".join(plan.waits_for), *said])
+    said += [track.lacks for track in plan.tracks if track.lacks]
+    if not made:
+        said.append(f"`geobs retry {activation.id}` tries again")
+        return ActivationState.FAILED, "; ".join(said)
+    return ActivationState.COMPLETE, "; ".join(said)

@@ -1,10 +1,12 @@
-"""Take up activations that nobody is at work on."""
+"""Take up activations that there is something to do for."""
 
 from prefect import flow, get_run_logger
 from prefect.deployments import run_deployment
+from tasks.notices import deliver_notices
 
 from geobservatory.events.form import ActivationForm
-from tasks.activations import find_abandoned
+from geobservatory.events.model import Activation
+from tasks.revisits import find_abandoned, find_better_orbits, find_waiting, has_news
 from tasks.runs import has_live_run
 
 RESPOND = "respond-to-event/respond"
@@ -12,22 +14,31 @@ RESPOND = "respond-to-event/respond"
 
 @flow(name="revisit-activations")
 def revisit_activations() -> list[str]:
-    """Start `respond-to-event` for each activation that was requested or interrupted.
+    """Start `respond-to-event` for each activation that was requested, interrupted or has news.
 
     An activation lives in the catalogue, not in a process: whatever was killed, this finds it.
+    News are an image that came, the end of the time that images are waited for, and better orbits
+    of images that were used.
     """
+    due = find_abandoned()
+    due += [one for one in find_waiting() if has_news(one)]
+    due += find_better_orbits()
     taken_up = []
-    for activation in find_abandoned():
-        if has_live_run(activation):
-            continue
-        form = ActivationForm.from_request(activation.request)
-        run_deployment(
-            RESPOND,
-            parameters={"request": form.model_dump(mode="json")},
-            tags=[activation.id],
-            timeout=0,
-            as_subflow=False,
-        )
-        get_run_logger().info("taken up again: %s", activation.id)
-        taken_up.append(activation.id)
+    for activation in due:
+        if not has_live_run(activation):
+            _take_up(activation)
+            taken_up.append(activation.id)
+    deliver_notices()
     return taken_up
+
+
+def _take_up(activation: Activation) -> None:
+    form = ActivationForm.from_request(activation.request)
+    run_deployment(
+        RESPOND,
+        parameters={"request": form.model_dump(mode="json")},
+        tags=[activation.id],
+        timeout=0,
+        as_subflow=False,
+    )
+    get_run_logger().info("taken up again: %s", activation.id)

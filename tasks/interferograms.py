@@ -9,7 +9,7 @@ from shapely.geometry import shape
 
 from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import open_configured_catalog
-from geobservatory.catalog.pairs import Interferogram, PairRecord
+from geobservatory.catalog.pairs import Interferogram, Pair
 from geobservatory.engines import order
 from geobservatory.engines.publish import files_of, is_whole, products_folder, provenance
 from geobservatory.events.model import Activation
@@ -29,7 +29,7 @@ class Job(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     activation: Activation
-    pair: PairRecord
+    pair: Pair
 
 
 class Images(BaseModel):
@@ -137,7 +137,11 @@ def interfere(job: Job, begun: Interferogram, images: Images) -> None:
         catalog.finish_interferogram(
             begun.id,
             result.verdict,
-            quality={**about["geobs:quality"], "deformation": about["geobs:deformation"]},
+            quality={
+                **about["geobs:quality"],
+                "deformation": about["geobs:deformation"],
+                "reasons": about["geobs:reasons"],
+            },
             parameters=about["geobs:parameters"],
             provenance=provenance(result, paths, str(flow_run.id)),
             files=files_of(result, products),

@@ -257,6 +257,24 @@ class PairQueries(Sessions):
         with self._transaction() as session:
             return [_interferogram(session, row) for row in session.scalars(wanted)]
 
+    def newest_interferogram(self, activation_id: str, pair_id: str) -> Interferogram:
+        """Find the newest complete version of the interferogram of a pair.
+
+        Raises
+        ------
+        NotFoundError
+            If none is complete.
+        """
+        pair = row_id(activation_id, pair_id)
+        complete = select(InterferogramRow).where(
+            InterferogramRow.pair_id == pair, InterferogramRow.state == "complete"
+        )
+        with self._transaction() as session:
+            row = session.scalars(complete).first()
+            if row is None:
+                raise NotFoundError(f"{activation_id}: no interferogram of {pair_id} is complete")
+            return _interferogram(session, row)
+
     def interferogram(self, identifier: str) -> Interferogram:
         """Find an interferogram.
 

@@ -24,8 +24,10 @@ from geobservatory.products.overlays import (
 )
 
 _NAMESPACE = "http://www.opengis.net/kml/2.2"
-_KML: Any = ElementMaker(namespace=_NAMESPACE, nsmap={None: _NAMESPACE})  # type: ignore[dict-item]
+_KML: Any = ElementMaker(namespace=_NAMESPACE, nsmap={None: _NAMESPACE})
 _MOST_CELLS = 1600
+# Nor the version of the program that draws.
+_NO_METADATA: Any = {"Software": None}
 # The same files in the same zip, whenever it is made.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -121,11 +123,11 @@ def _scale(name: str, low: float, high: float, label: str) -> bytes:
         matplotlib.cm.ScalarMappable(norm, name), cax=axes, orientation="horizontal", label=label
     )
     content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
+    figure.savefig(content, format="png", metadata=_NO_METADATA)
     return content.getvalue()
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:
     content = io.BytesIO()
-    matplotlib.image.imsave(content, image, format="png", metadata={"Software": None})
+    matplotlib.image.imsave(content, image, format="png", metadata=_NO_METADATA)
     return content.getvalue()
