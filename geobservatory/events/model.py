@@ -30,6 +30,17 @@ class ActivationState(StrEnum):
     WITHDRAWN = "withdrawn"  # a revision or a person took the request back
 
 
+class Action(StrEnum):
+    """What a report of an earthquake led to."""
+
+    NONE = "none"  # it starts nothing
+    ACTIVATE = "activate"  # an activation of its own, or its own again after it was withdrawn
+    JOIN = "join"  # it became part of the activation of its sequence
+    WIDEN = "widen"  # the area of its activation grew
+    KEEP = "keep"  # its activation stands as it was
+    WITHDRAW = "withdraw"  # its activation had not started and is taken back
+
+
 class GeohazardEvent(BaseModel):
     """One earthquake, eruption, landslide or other event, as one source reported it.
 
