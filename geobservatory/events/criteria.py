@@ -158,7 +158,7 @@ def _near(away_km: float, greatest_km: float) -> Criterion:
 
 
 def _seen(event: GeohazardEvent, away_km: float, least_m: float) -> Criterion:
-    """Hold the LOS displacement expected on land, by the most telling mechanism, against a limit."""
+    """Hold the LOS displacement expected on land, at its greatest, against a limit."""
     name, asked = "expected peak LOS on land", f"≥ {least_m * 100:g} cm"
     magnitude, depth_km = event.magnitude, event.depth_km
     if magnitude is None or depth_km is None:
@@ -169,10 +169,11 @@ def _seen(event: GeohazardEvent, away_km: float, least_m: float) -> Criterion:
     deeper, shallower = depth_km + DEPTH_ERROR_KM, depth_km - DEPTH_ERROR_KM
     least = expected(magnitude, deeper).least_m
     most = expected(magnitude, shallower).beyond(away_km * 1000)
-    value = f"{least * 100:.1f} to {most * 100:.1f} cm" if away_km == 0 else f"≤ {most * 100:.1f} cm"
+    value = (
+        f"{least * 100:.1f} to {most * 100:.1f} cm" if away_km == 0 else f"≤ {most * 100:.1f} cm"
+    )
     return Criterion(name, most >= least_m, value, asked)
 
 
 def _away_km(event: GeohazardEvent, within_km: float) -> float:
     return distance_to_land_m(event.longitude, event.latitude, within_km * 1000) / 1000
-

@@ -1,8 +1,8 @@
 """How far a satellite would see the ground move in an earthquake of which only the size is known.
 
 Magnitude and depth are all that the first solution tells. The rupture's size follows from Leonard
-(2014, see `scaling`), the ground from Okada (1985, see `okada`); faulting and strike are unknown, so
-they are tried: a vertical strike-slip fault, a normal fault of 60 degrees and a thrust of 30, as
+(2014, see `scaling`), the ground from Okada (1985, see `okada`). Faulting and strike are unknown,
+so they are tried: a vertical strike-slip fault, a normal fault of 60 degrees and a thrust of 30, as
 Anderson (1951) has them, with every strike. The rupture's middle is at the hypocentre's depth, or
 as deep as keeps its upper edge below the surface.
 """
@@ -62,11 +62,11 @@ class Expected:
     rupture_length_m: float
 
     def beyond(self, distance_m: float) -> float:
-        """Tell the greatest LOS displacement at a distance from the epicentre and beyond, metres."""
+        """Tell the greatest LOS displacement at a distance and beyond, metres."""
         return float(np.interp(distance_m, self.radii_m, self.greatest_m, right=0.0))
 
     def reach(self, los_m: float) -> float:
-        """Tell how far from the epicentre a LOS displacement is reached, metres; 0 where it is not."""
+        """Tell how far away a LOS displacement is reached, metres; 0 where it is nowhere."""
         enough = np.flatnonzero(self.greatest_m >= los_m)
         return float(self.radii_m[enough[-1]]) if enough.size else 0.0
 

@@ -73,7 +73,7 @@ def distance_to_land_m(longitude: float, latitude: float, within_m: float) -> fl
         columns.append(nearest)
     if not rows:
         return math.inf
-    # Along a parallel the distance grows with the difference of longitude: one cell a row is enough.
+    # Along a parallel distance grows with the difference of longitude: one cell a row is enough.
     lat = 90 - (np.array(rows) + 0.5) * _CELL_DEG
     lon = (np.array(columns) + 0.5) * _CELL_DEG - 180
     here_lon, here_lat = np.full_like(lon, longitude), np.full_like(lat, latitude)
@@ -120,7 +120,7 @@ def load_land() -> _Land:
                 raise ConfigurationError(f"{path}: not the land mask: {shape} of {kind}")
             for _ in range(_ROWS // _PIECE_ROWS):
                 sea = np.frombuffer(file.read(_PIECE_ROWS * _COLUMNS), np.bool_)
-                # A column of sea on either side, so that every run of land begins and ends in its row.
+                # Sea on either side, so that every run of land begins and ends in its row.
                 edges = np.zeros((_PIECE_ROWS, _COLUMNS + 2), np.bool_)
                 edges[:, 1:-1] = ~sea.reshape(_PIECE_ROWS, _COLUMNS)
                 flat = edges.ravel()

@@ -10,6 +10,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
+# The sources of reports that no person has written.
+FEEDS = "EMSC", "USGS"
+
+
 class EventType(StrEnum):
     """What happened."""
 

@@ -1,4 +1,4 @@
-"""What an agency says of an earthquake: a solution, or that there was none; and which one counts."""
+"""What an agency says of an earthquake, and whose word counts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

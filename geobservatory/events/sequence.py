@@ -32,9 +32,7 @@ def window(magnitude: float) -> tuple[float, timedelta]:
     distance_m = 10 ** (0.1238 * magnitude + 0.983) * 1000
     log_days = 0.032 * magnitude + 2.7389 if magnitude >= 6.5 else 0.5409 * magnitude - 0.547
     if magnitude >= LEAST_MAGNITUDE:
-        lengths = (
-            rupture(min(magnitude, GREATEST_MAGNITUDE), one).length_m for one in Faulting
-        )
+        lengths = (rupture(min(magnitude, GREATEST_MAGNITUDE), one).length_m for one in Faulting)
         distance_m = max(distance_m, min(max(lengths), _LONGEST_M))
     return distance_m, timedelta(days=10**log_days)
 
