@@ -21,6 +21,9 @@ from geobservatory.events.land import distance_to_land_m
 from geobservatory.events.model import EventType, GeohazardEvent
 from geobservatory.settings.model import ActivationCriteria, Rule
 
+# Least magnitude and greatest depth that are enough, any of them; kilometres.
+Limits = tuple[tuple[float, float], ...]
+
 # Magnitude, greatest depth, greatest distance from land; kilometres.
 COMET = (
     (5.5, 10, 20),
@@ -107,7 +110,7 @@ def decide(event: GeohazardEvent, wanted: ActivationCriteria) -> Decision:
     ]
     match wanted.rule:
         case Rule.DEFAULT:
-            limits = (
+            limits: Limits = (
                 (wanted.shallow_magnitude, wanted.shallow_depth_km),
                 (wanted.deep_magnitude, wanted.deep_depth_km),
             )
@@ -136,7 +139,7 @@ def _comet_line(magnitude: float | None) -> tuple[float, float, float]:
     return found[-1] if found else COMET[0]
 
 
-def _size(event: GeohazardEvent, limits: tuple[tuple[float, float], ...]) -> Criterion:
+def _size(event: GeohazardEvent, limits: Limits) -> Criterion:
     """Hold magnitude and depth against pairs of least magnitude and greatest depth."""
     magnitude, depth_km = event.magnitude, event.depth_km
     met = (

@@ -87,12 +87,10 @@ def expected(magnitude: float, depth_km: float) -> Expected:
     InputError
         The magnitude is not from 4 to 9.5.
     """
-    lon, lat, _ = _WGS84.fwd(
-        *np.zeros((2, _AZIMUTHS.size * _RADII_M.size)),
-        np.degrees(np.repeat(_AZIMUTHS, _RADII_M.size)),
-        np.tile(_RADII_M, _AZIMUTHS.size),
-    )
     shape = _AZIMUTHS.size, _RADII_M.size
+    azimuth, radius = np.meshgrid(np.degrees(_AZIMUTHS), _RADII_M, indexing="ij")
+    epicentre = np.zeros(shape)
+    lon, lat, _ = _WGS84.fwd(epicentre, epicentre, azimuth, radius)
     greatest, least, longest = np.zeros(_RADII_M.size), math.inf, 0.0
     for faulting, dip, rake in _MECHANISMS:
         size = rupture(magnitude, faulting)
@@ -108,8 +106,7 @@ def expected(magnitude: float, depth_km: float) -> Expected:
             width_m=size.width_m,
             slip_m=size.slip_m,
         )
-        moved = displacement([fault], np.radians(lat), np.radians(lon))
-        east, north, up = (one.reshape(shape) for one in moved)
+        east, north, up = displacement([fault], np.radians(lat), np.radians(lon))
         flat = np.hypot(east, north)
         # Some strike turns the horizontal part toward the satellite, or away from it.
         most = np.abs(up) * math.cos(_INCIDENCE) + flat * math.sin(_INCIDENCE)
