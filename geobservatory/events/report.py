@@ -87,7 +87,7 @@ def make_report(
                 "latitude": _number(latitude),
                 "depth_km": _number(depth_km),
                 "magnitude": _number(magnitude),
-                "name": str(place or "")[:200],
+                "name": "".join(sign for sign in str(place or "") if sign.isprintable())[:200],
                 "source": source,
                 "source_id": own,
             }
