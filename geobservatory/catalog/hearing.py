@@ -5,7 +5,6 @@ at a time over all processes. So a watcher that is killed has heard a report who
 and of two watchers that hear the same one the second changes nothing.
 """
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +24,7 @@ from geobservatory.catalog.reports import (
     same_event,
     settle,
 )
+from geobservatory.catalog.session import Sessions
 from geobservatory.catalog.tables import (
     ActivationRow,
     EventDecisionRow,
@@ -87,7 +87,7 @@ class HeardEvent:
     activation_id: str | None
 
 
-class HearingQueries:
+class HearingQueries(Sessions):
     """The part of the catalogue that is about what was heard."""
 
     def hear(
@@ -166,9 +166,6 @@ class HearingQueries:
         )
         with self._transaction() as session:
             session.execute(kept)
-
-    def _transaction(self) -> AbstractContextManager[Session]:
-        raise NotImplementedError
 
 
 def _record(

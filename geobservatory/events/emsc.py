@@ -1,9 +1,10 @@
 """EMSC: earthquakes as they are located, over a WebSocket; what was missed, over FDSN.
 
 Messages are ``{"action": …, "data": Feature}``; the Feature's properties hold ``unid`` (the same
-across revisions), ``lastupdate``, ``time``, ``lat``, ``lon``, ``depth`` (kilometres, positive down),
-``mag``, ``magtype``, ``flynn_region`` and ``evtype`` (``ke`` and ``se`` are known and suspected
-earthquakes, others are blasts and the like). The FDSN service answers with the same Features.
+across revisions), ``lastupdate``, ``time``, ``lat``, ``lon``, ``depth`` (kilometres, positive
+down), ``mag``, ``magtype``, ``flynn_region`` and ``evtype`` (``ke`` and ``se`` are known and
+suspected earthquakes, others are blasts and the like). The FDSN service answers with the same
+Features.
 """
 
 import json

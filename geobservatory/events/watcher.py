@@ -1,7 +1,7 @@
 """Follow the agencies without end: every report once, whatever breaks.
 
 Three threads: EMSC's WebSocket; EMSC's FDSN service, asked when the WebSocket opens and every few
-minutes, for what it missed; USGS's feed, and now and then its FDSN service. How far the FDSN services
+minutes, for what it missed; USGS's feed, and now and then its FDSN service. How far the services
 have been read is noted in the catalogue, so a watcher that comes after a crash begins there.
 
 The note is by the agency's clock, and each look goes back a little before it, because the services
@@ -18,7 +18,6 @@ from random import SystemRandom
 from typing import Any
 
 import requests
-from sqlalchemy.exc import DBAPIError
 
 from geobservatory.catalog.database import Catalog
 from geobservatory.catalog.hearing import Heard
@@ -226,7 +225,7 @@ class Watcher:
                 self._hear_one(report)
             except TransientError:
                 raise
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # One report that trips over a fault of ours must not hide those after it.
                 _LOG.exception("%s %s could not be recorded", report.source, report.names)
             if report.updated is not None:
@@ -256,9 +255,7 @@ class Watcher:
                 done = work(catalog)
                 self._speaks("the catalogue")
                 return done
-            except (TransientError, DBAPIError) as error:
-                if isinstance(error, DBAPIError) and not _may_pass(error):
-                    raise
+            except TransientError as error:
                 self._is_silent("the catalogue", error)
                 self._lose(catalog)
                 if not self._patient:
@@ -297,11 +294,10 @@ class Watcher:
         self._speaks(who)
         return True
 
-    def _is_silent(self, who: str, error: Exception) -> None:
+    def _is_silent(self, who: str, error: TransientError) -> None:
         if who not in self._silent and not self._stop.is_set():
             self._silent.add(who)
-            told = str(error) if isinstance(error, TransientError) else type(error).__name__
-            _LOG.warning("%s does not answer: %s", who, told)
+            _LOG.warning("%s does not answer: %s", who, error)
 
     def _speaks(self, who: str) -> None:
         if who in self._silent:
@@ -313,12 +309,3 @@ class Watcher:
         self._refused += 1
         if self._refused <= 10 or self._refused % 1000 == 0:
             _LOG.warning("left out (%d so far): %s", self._refused, error)
-
-
-def _may_pass(error: DBAPIError) -> bool:
-    """Tell whether a database's error is of its connection and not of what was asked."""
-    return error.connection_invalidated or type(error).__name__ in (
-        "OperationalError",
-        "InterfaceError",
-        "InternalError",
-    )
