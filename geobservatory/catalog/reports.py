@@ -105,7 +105,14 @@ def keep_revision(
     """Append what was reported; False where the very same was reported before."""
     content = event.model_dump(mode="json")
     said: object = content
-    if reported_at is not None:
+    if reported_at is None:
+        # A request that repeats what an agency said says nothing new.
+        known = select(EventRevisionRow.id).where(
+            EventRevisionRow.event_id == row.id, EventRevisionRow.content == content
+        )
+        if session.scalars(known).first() is not None:
+            return False
+    else:
         said = [content, reported_at.isoformat(), magnitude_type, retracted]
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
     added = session.execute(

@@ -101,13 +101,11 @@ def decide(event: GeohazardEvent, wanted: ActivationCriteria) -> Decision:
     Returns
     -------
     Decision
-        Every criterion is looked at, whatever the others say.
+        Every criterion of the rule is looked at, whatever the others say.
     """
-    criteria = [
-        Criterion(
-            "kind", event.event_type is EventType.EARTHQUAKE, event.event_type, "an earthquake"
-        )
-    ]
+    if event.event_type is not EventType.EARTHQUAKE:
+        kind = Criterion("kind", False, event.event_type, "an earthquake")
+        return Decision(False, wanted.rule, (kind,))
     match wanted.rule:
         case Rule.DEFAULT:
             limits: Limits = (
@@ -115,7 +113,7 @@ def decide(event: GeohazardEvent, wanted: ActivationCriteria) -> Decision:
                 (wanted.deep_magnitude, wanted.deep_depth_km),
             )
             away_km = _away_km(event, max(wanted.coast_distance_km, _LOOK_KM))
-            criteria += [
+            criteria = [
                 _size(event, limits),
                 _near(away_km, wanted.coast_distance_km),
                 _seen(event, away_km, wanted.expected_los_m),
@@ -123,13 +121,13 @@ def decide(event: GeohazardEvent, wanted: ActivationCriteria) -> Decision:
         case Rule.COMET:
             line = _comet_line(event.magnitude)
             limits = ((line[0], line[1]),)
-            criteria += [
+            criteria = [
                 _size(event, limits),
                 _near(_away_km(event, max(line[2], _LOOK_KM)), line[2]),
             ]
         case Rule.JPL:
             away_km = _away_km(event, _LOOK_KM)
-            criteria += [_size(event, JPL), _near(away_km, JPL_COAST_KM)]
+            criteria = [_size(event, JPL), _near(away_km, JPL_COAST_KM)]
     return Decision(all(one.met for one in criteria), wanted.rule, tuple(criteria))
 
 

@@ -34,7 +34,7 @@ def _emsc(event: Event) -> list[dict[str, object]]:
     return [
         _message("create", event, 1, event.time, 5 * minute, first, 10.0, 0.02),
         _message("update", event, 1, event.time, 20 * minute, event.magnitude, depth, 0.0),
-        _message("create", event, 2, after, 8 * minute, event.magnitude - 1.9, 10.0, 0.05),
+        _message("create", event, 2, after, 28 * minute, event.magnitude - 1.9, 10.0, 0.05),
     ]
 
 
