@@ -32,6 +32,8 @@ _MECHANISMS = (
     (Faulting.DIP_SLIP, math.radians(60), math.radians(-90)),
     (Faulting.DIP_SLIP, math.radians(30), math.radians(90)),
 )
+# No rupture was longer (Sumatra, 2004); strike-slip faults, whose width is bounded, would be.
+_LONGEST_M = 1_500_000.0
 _RADII_M = np.concatenate([[0.0], np.geomspace(300, 800_000, 160)])
 _AZIMUTHS = np.radians(np.arange(0, 360, 5.0))
 _STRIKES = np.radians(np.arange(0, 360, 15.0))
@@ -94,6 +96,8 @@ def expected(magnitude: float, depth_km: float) -> Expected:
     greatest, least, longest = np.zeros(_RADII_M.size), math.inf, 0.0
     for faulting, dip, rake in _MECHANISMS:
         size = rupture(magnitude, faulting)
+        if size.length_m > _LONGEST_M:
+            continue
         longest = max(longest, size.length_m)
         fault = Dislocation(
             longitude=0.0,
