@@ -67,6 +67,7 @@ class Watcher:
         self._one = threading.RLock()
         self._fault: Exception | None = None
         self._patient = True
+        self._begin: datetime | None = None
         self._refused = 0
         self._silent: set[str] = set()
 
@@ -195,11 +196,13 @@ class Watcher:
 
     def _since(self, feed: str, since: datetime | None) -> datetime:
         if since is not None:
+            self._begin = since
             return since
         seen = self._kept(lambda catalog: catalog.seen_until(feed))
-        if seen is None:
-            return datetime.now(UTC) - timedelta(hours=self._feeds.look_back_hours)
-        return seen - _OVERLAP
+        if seen is not None:
+            return seen - _OVERLAP
+        # Nothing has been seen yet: as far back as at first.
+        return self._begin or datetime.now(UTC) - timedelta(hours=self._feeds.look_back_hours)
 
     def _note(self, feed: str, updated: list[datetime]) -> None:
         believed = [one for one in updated if one <= datetime.now(UTC) + _CLOCKS_DIFFER]
