@@ -46,6 +46,10 @@ def trigger(
 
 def events(
     state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
+    heard: Annotated[
+        bool, typer.Option("--heard", help="All earthquakes heard of, with what was decided.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="With --heard: how many.")] = 50,
     as_json: _Json = False,
 ) -> None:
     """Print the events and activations the catalogue knows, the newest first.
@@ -56,6 +60,11 @@ def events(
     from geobservatory.events.model import ActivationState
     from geobservatory.settings import load_settings
 
+    if heard:
+        if state is not None:
+            raise GeobservatoryError("--heard lists earthquakes, which have no --state")
+        _print_heard(limit, as_json)
+        return
     if state is not None and state not in list(ActivationState):
         raise GeobservatoryError(f"no state {state}; the states are {', '.join(ActivationState)}")
     wanted = None if state is None else ActivationState(state)
@@ -66,6 +75,34 @@ def events(
         return
     columns = ("id", "state", "event_time", "event_type", "magnitude", "name", "reason")
     print_table("", columns, [[one[column] for column in columns] for one in found])
+
+
+def _print_heard(limit: int, as_json: bool) -> None:
+    from geobservatory.catalog.database import open_configured_catalog
+    from geobservatory.settings import load_settings
+
+    with open_configured_catalog(load_settings()) as catalog:
+        found = catalog.heard(limit=limit)
+    if as_json:
+        print_json([{**vars(one), "event": one.event.model_dump(mode="json")} for one in found])
+        return
+    print_table(
+        f"{len(found)} earthquakes",
+        ("time (UTC)", "M", "km", "place", "said by", "activates", "why", "done"),
+        [
+            (
+                f"{one.event.time:%F %T}",
+                one.event.magnitude,
+                one.event.depth_km,
+                one.event.name or f"{one.event.latitude:.2f}, {one.event.longitude:.2f}",
+                f"{', '.join(one.sources)} ({one.revisions})",
+                "yes" if one.activate else "no",
+                one.reason,
+                one.action if one.activation_id is None else f"{one.action} {one.activation_id}",
+            )
+            for one in found
+        ],
+    )
 
 
 def show(
@@ -83,11 +120,13 @@ def show(
         activation = catalog.activation(identifier)
         history = catalog.history(activation.id)
         revisions = catalog.revisions(activation.id)
+        events = catalog.events_of(activation.id)
     if as_json:
         print_json(
             {
                 **_summary(activation),
                 "request": activation.request,
+                "events": events,
                 "revisions": revisions,
                 "history": [vars(change) for change in history],
             }
@@ -109,6 +148,22 @@ def show(
             ("flow run", activation.flow_run_id),
         ],
     )
+    if len(events) > 1:
+        print_table(
+            "Events of the sequence",
+            ("time (UTC)", "magnitude", "depth_km", "latitude", "longitude", "name"),
+            [
+                (
+                    f"{one.time:%F %T}",
+                    one.magnitude,
+                    one.depth_km,
+                    one.latitude,
+                    one.longitude,
+                    one.name,
+                )
+                for one in events
+            ],
+        )
     print_table(
         "States",
         ("at", "state", "reason", "flow run"),

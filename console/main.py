@@ -20,8 +20,8 @@ app = typer.Typer(
 # Command modules register themselves on `app`; they import what is heavy inside their functions,
 # so that `geobs --help` answers at once.
 _COMMAND_MODULES = (
-    "activations", "pairs", "hubs", "search", "fetch", "scene", "baseline", "interferogram",
-    "notices", "sandbox", "up", "config", "db",
+    "activations", "watch", "pairs", "hubs", "search", "fetch", "scene", "baseline",
+    "interferogram", "notices", "sandbox", "up", "config", "db",
 )  # fmt: skip
 
 

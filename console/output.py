@@ -17,6 +17,12 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
+def print_json_line(value: Any) -> None:
+    """Print `value` as JSON on one line, at once, for programs that read as it comes."""
+    text = json.dumps(_finite(value), default=_plain, ensure_ascii=False, allow_nan=False)
+    print(text, flush=True)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print `rows` as a table; columns fold rather than lose text when the terminal is narrow."""
     from rich import box

@@ -52,6 +52,25 @@ def start_response(
     return f"no Prefect server answers at {api}: the flow ran in this process"
 
 
+def start_on_server(settings: Settings, activation: Activation, form: ActivationForm) -> str:
+    """Start `respond-to-event` on the Prefect server, each time it is asked.
+
+    Returns
+    -------
+    str
+        What was done, for a person to read.
+
+    Raises
+    ------
+    TransientError
+        If no server answers; the activation stays as it is recorded.
+    """
+    api = api_url(settings)
+    if not answers(f"{api}/health"):
+        raise TransientError(f"recorded; no Prefect server answers at {api} to start its flow")
+    return _on_the_server(api, activation, form, again=True)
+
+
 def _on_the_server(api: str, activation: Activation, form: ActivationForm, again: bool) -> str:
     """Create the flow run; plain HTTP, because importing Prefect takes two seconds."""
     session = patient_session()

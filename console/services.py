@@ -1,4 +1,4 @@
-"""What `geobs up` keeps running: PostgreSQL, the Prefect server, and a worker for all flows."""
+"""What `geobs up` keeps running: PostgreSQL, Prefect's server and worker, the watcher."""
 
 import subprocess
 import sys
@@ -101,6 +101,18 @@ def services(settings: Settings) -> list[Service]:
             is_healthy=lambda: _worker_is_online(api),
         )
     )
+    if settings.feeds.watch:
+        wanted.append(
+            ProcessService(
+                name="watcher",
+                address=settings.feeds.emsc_websocket,
+                command=(sys.executable, "-c", "from console.main import main; main()", "watch"),
+                environment=environment,
+                log=logs / "watcher.log",
+                # Feeds that do not answer are waited for: they are no reason not to start.
+                is_healthy=lambda: True,
+            )
+        )
     return wanted
 
 

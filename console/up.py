@@ -27,8 +27,8 @@ def up(
 ) -> None:
     """Start what is needed on this machine and keep it running until Ctrl-C or `geobs down`.
 
-    PostgreSQL (unless a database is configured), the Prefect server, and a worker that runs every
-    deployment. What dies is started again.
+    PostgreSQL (unless a database is configured), the Prefect server, a worker that runs every
+    deployment, and the watcher where feeds.watch is set. What dies is started again.
 
     Example: geobs up --detach
     """

@@ -46,6 +46,11 @@ def respond_to_event(request: ActivationForm) -> State:
             return Completed(
                 name="AlreadyAtWork", message=f"another flow run is at work on {activation.id}"
             )
+        if activation.state is ActivationState.WITHDRAWN:
+            # Between the alert and this run a revision took it back; a person would have reopened.
+            return Completed(
+                name="Withdrawn", message=f"{activation.id}: {activation.state_reason}"
+            )
         activation = take_up(activation)
         try:
             return _respond(activation)

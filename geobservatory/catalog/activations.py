@@ -1,17 +1,23 @@
 """What the catalogue knows of events and activations, and the only ways to change it."""
 
-import hashlib
-import json
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from pyproj import Geod
 from shapely.geometry import shape
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from geobservatory.catalog.reports import (
+    RECORDING,
+    keep_names,
+    keep_revision,
+    known_event,
+    new_event,
+    same_event,
+    settle,
+)
 from geobservatory.catalog.session import Sessions
 from geobservatory.catalog.tables import (
     ActivationChangeRow,
@@ -21,16 +27,13 @@ from geobservatory.catalog.tables import (
 )
 from geobservatory.errors import CatalogError, NotFoundError
 from geobservatory.events.model import (
+    FEEDS,
     Activation,
     ActivationRequest,
     ActivationState,
     GeohazardEvent,
 )
 from geobservatory.globe import bounding_box
-
-# Two reports are of one event within these (EMSC and USGS differ by less; see docs/catalogue.md).
-SAME_TIME = timedelta(seconds=60)
-SAME_PLACE_M = 100_000.0
 
 # Which state may follow which. A state may always be written again, with another reason.
 _NEXT: dict[ActivationState, set[ActivationState]] = {
@@ -45,19 +48,24 @@ _NEXT: dict[ActivationState, set[ActivationState]] = {
         ActivationState.FAILED,
         ActivationState.WITHDRAWN,
     },
+    # Asked for again: the area has grown, or the sequence has another earthquake.
     ActivationState.WAITING: {
+        ActivationState.REQUESTED,
         ActivationState.RUNNING,
         ActivationState.WITHDRAWN,
         ActivationState.FAILED,
     },
-    ActivationState.COMPLETE: {ActivationState.RUNNING},
-    ActivationState.FAILED: {ActivationState.RUNNING, ActivationState.WITHDRAWN},
-    ActivationState.WITHDRAWN: {ActivationState.RUNNING},
+    ActivationState.COMPLETE: {ActivationState.REQUESTED, ActivationState.RUNNING},
+    ActivationState.FAILED: {
+        ActivationState.REQUESTED,
+        ActivationState.RUNNING,
+        ActivationState.WITHDRAWN,
+    },
+    ActivationState.WITHDRAWN: {ActivationState.REQUESTED, ActivationState.RUNNING},
 }
 
-_WGS84 = Geod(ellps="WGS84")
-# Number spaces of PostgreSQL's advisory locks: recording events, and working on an activation.
-_RECORDING, _WORKING = 0x6E0B_0002, 0x6E0B_0003
+# Number space of PostgreSQL's advisory locks.
+_WORKING = 0x6E0B_0003
 
 
 @dataclass(frozen=True)
@@ -76,8 +84,8 @@ class ActivationQueries(Sessions):
     def request_activation(self, request: ActivationRequest) -> tuple[Activation, bool]:
         """Record an event and its activation; the same event again is the same activation.
 
-        The same event: the same identifier of the same source, or the same kind within
-        `SAME_TIME` and `SAME_PLACE_M`. What the new report says is kept as a revision.
+        The same event: see `catalog.reports.same_event`. What the new report says is kept as a
+        revision.
 
         Returns
         -------
@@ -85,18 +93,22 @@ class ActivationQueries(Sessions):
             `created` is False where the activation was there already.
         """
         with self._transaction() as session:
-            # One at a time: who looks for the same event must see it once it is recorded.
-            session.execute(select(func.pg_advisory_xact_lock(_RECORDING)))
-            event = _same_event(session, request.event)
+            session.execute(select(func.pg_advisory_xact_lock(RECORDING)))
+            names = [request.event.source_id] if request.event.source_id else []
+            event = same_event(session, request.event, names)
             if event is None:
-                event = _new_event(session, request.event)
-            _keep_revision(session, event, request.event)
+                event = new_event(session, request.event)
+            keep_names(session, event, request.event.source, names)
+            keep_revision(session, event, request.event)
+            settle(session, event)
             row = session.get(ActivationRow, event.activation_id) if event.activation_id else None
             created = row is None
             if row is None:
-                row = _new_activation(session, event, request)
+                row = new_activation(session, event, request)
                 event.activation_id = row.id
-            return _activation(row), created
+            elif request.event.source not in FEEDS:
+                _asked_by_a_person(session, row)
+            return to_activation(row), created
 
     def activations(
         self, *, state: ActivationState | None = None, limit: int = 1000
@@ -110,7 +122,7 @@ class ActivationQueries(Sessions):
             event_time = ActivationRow.request["event"]["time"].astext
             query = query.order_by(event_time.desc(), ActivationRow.id)
         with self._transaction() as session:
-            return [_activation(row) for row in session.scalars(query)]
+            return [to_activation(row) for row in session.scalars(query)]
 
     def activation(self, identifier: str) -> Activation:
         """Find an activation by its identifier, or the start of it if that is enough.
@@ -121,7 +133,7 @@ class ActivationQueries(Sessions):
             If there is none, or more than one starts so.
         """
         with self._transaction() as session:
-            return _activation(_find(session, identifier))
+            return to_activation(_find(session, identifier))
 
     def history(self, identifier: str) -> list[StateChange]:
         """List every state an activation has had, the first first."""
@@ -146,6 +158,18 @@ class ActivationQueries(Sessions):
             contents = session.scalars(query.where(EventRow.activation_id == row.id))
             return [GeohazardEvent.model_validate(content) for content in contents]
 
+    def events_of(self, identifier: str) -> list[GeohazardEvent]:
+        """List the events of an activation as they are known now, the first first.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such activation.
+        """
+        with self._transaction() as session:
+            row = _find(session, identifier)
+            return [known_event(one) for one in events_of(session, row)]
+
     def set_state(
         self,
         identifier: str,
@@ -166,14 +190,9 @@ class ActivationQueries(Sessions):
             row = session.get(ActivationRow, identifier, with_for_update=True)
             if row is None:
                 raise NotFoundError(f"there is no activation {identifier}")
-            present = ActivationState(row.state)
-            if state != present and state not in _NEXT[present]:
-                raise CatalogError(f"{identifier} is {present} and cannot become {state}")
-            row.state, row.state_reason = state, reason
             row.flow_run_id = flow_run_id or row.flow_run_id
-            row.updated_at = session.execute(select(func.now())).scalar_one()
-            _keep_change(session, row)
-            return _activation(row)
+            write_state(session, row, state, reason)
+            return to_activation(row)
 
     def claim(self, identifier: str) -> AbstractContextManager[bool]:
         """Work on an activation alone, across all processes and machines.
@@ -188,98 +207,65 @@ class ActivationQueries(Sessions):
         return self._is_locked(_WORKING, identifier)
 
 
-def _same_event(session: Session, event: GeohazardEvent) -> EventRow | None:
-    if event.source_id:
-        known = (
-            select(EventRow)
-            .join(EventRevisionRow, EventRevisionRow.event_id == EventRow.id)
-            .where(EventRevisionRow.source == event.source)
-            .where(EventRevisionRow.source_id == event.source_id)
-        )
-        if (row := session.scalars(known).first()) is not None:
-            return row
-    near_in_time = select(EventRow).where(
-        EventRow.event_type == event.event_type,
-        EventRow.time.between(event.time - SAME_TIME, event.time + SAME_TIME),
-    )
-    candidates = [
-        (abs(row.time - event.time), row)
-        for row in session.scalars(near_in_time)
-        if _distance_m(row, event) <= SAME_PLACE_M
-    ]
-    return min(candidates, key=lambda found: found[0])[1] if candidates else None
+def events_of(session: Session, row: ActivationRow) -> list[EventRow]:
+    """List the events of an activation, the first first, each earthquake once."""
+    query = select(EventRow).where(EventRow.activation_id == row.id, EventRow.same_as.is_(None))
+    return list(session.scalars(query.order_by(EventRow.time, EventRow.id)))
 
 
-def _distance_m(row: EventRow, event: GeohazardEvent) -> float:
-    return float(_WGS84.inv(row.longitude, row.latitude, event.longitude, event.latitude)[2])
-
-
-def _new_event(session: Session, event: GeohazardEvent) -> EventRow:
-    identifier, number = event.slug, 1
-    while session.get(EventRow, identifier) is not None:
-        # Another event of the same second whose place shares four digits of the digest.
-        number += 1
-        identifier = f"{event.slug}-{number}"
-    row = EventRow(id=identifier, activation_id=None)
-    session.add(row)
-    _copy(event, row)
-    session.flush()
-    return row
-
-
-def _keep_revision(session: Session, row: EventRow, event: GeohazardEvent) -> None:
-    """Append what was reported, unless the same was reported before."""
-    content = event.model_dump(mode="json")
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    seen = select(EventRevisionRow.id).where(
-        EventRevisionRow.event_id == row.id, EventRevisionRow.digest == digest
-    )
-    if session.scalars(seen).first() is not None:
-        return
-    session.add(
-        EventRevisionRow(
-            event_id=row.id,
-            source=event.source,
-            source_id=event.source_id,
-            content=content,
-            digest=digest,
-        )
-    )
-    _copy(event, row)
-    session.flush()
-
-
-def _copy(event: GeohazardEvent, row: EventRow) -> None:
-    for name in ("time", "longitude", "latitude", "magnitude", "depth_km", "name"):
-        setattr(row, name, getattr(event, name))
-    row.event_type = event.event_type
-
-
-def _new_activation(session: Session, event: EventRow, request: ActivationRequest) -> ActivationRow:
-    west, south, east, north = bounding_box(shape(request.area))
+def new_activation(
+    session: Session, event: EventRow, request: ActivationRequest, *, automatic: bool = False
+) -> ActivationRow:
+    """Record an activation that nobody has taken up yet."""
     row = ActivationRow(
         id=event.id,
         state=ActivationState.REQUESTED,
         state_reason="no flow run has taken it up yet",
-        request=request.model_dump(mode="json"),
-        priority=request.priority,
-        west=west,
-        south=south,
-        east=east,
-        north=north,
+        automatic=automatic,
     )
+    write_request(row, request)
     session.add(row)
     session.flush()
-    _keep_change(session, row)
+    _keep_change(session, row, row.state_reason)
     return row
 
 
-def _keep_change(session: Session, row: ActivationRow) -> None:
+def write_request(row: ActivationRow, request: ActivationRequest) -> None:
+    """Write what is asked for, and the box about its area."""
+    row.request = request.model_dump(mode="json")
+    row.priority = request.priority
+    row.west, row.south, row.east, row.north = bounding_box(shape(request.area))
+
+
+def write_state(session: Session, row: ActivationRow, state: ActivationState, reason: str) -> None:
+    """Write where an activation stands, and keep that it came to stand there.
+
+    Raises
+    ------
+    CatalogError
+        If that state cannot follow the present one.
+    """
+    present = ActivationState(row.state)
+    if state != present and state not in _NEXT[present]:
+        raise CatalogError(f"{row.id} is {present} and cannot become {state}")
+    row.state, row.state_reason = state, reason
+    row.updated_at = session.execute(select(func.now())).scalar_one()
+    _keep_change(session, row, reason)
+
+
+def _asked_by_a_person(session: Session, row: ActivationRow) -> None:
+    """Keep what a person wants from being withdrawn, and bring back what was."""
+    row.automatic = False
+    if row.state == ActivationState.WITHDRAWN:
+        write_state(session, row, ActivationState.REQUESTED, "asked for again")
+
+
+def _keep_change(session: Session, row: ActivationRow, reason: str) -> None:
     session.add(
         ActivationChangeRow(
             activation_id=row.id,
             state=row.state,
-            reason=row.state_reason,
+            reason=reason,
             flow_run_id=row.flow_run_id,
         )
     )
@@ -299,7 +285,8 @@ def _find(session: Session, identifier: str) -> ActivationRow:
     raise NotFoundError(f"more than one activation starts with {identifier}: {names}")
 
 
-def _activation(row: ActivationRow) -> Activation:
+def to_activation(row: ActivationRow) -> Activation:
+    """Read an activation from its row."""
     columns: dict[str, Any] = {
         name: getattr(row, name)
         for name in ("id", "state", "state_reason", "request", "flow_run_id")

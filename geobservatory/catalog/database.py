@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
 from geobservatory.catalog.activations import ActivationQueries
 from geobservatory.catalog.embedded import EmbeddedPostgres
+from geobservatory.catalog.hearing import HearingQueries
 from geobservatory.catalog.hubs import HubQueries
 from geobservatory.catalog.migrate import upgrade
 from geobservatory.catalog.notices import NoticeQueries
@@ -20,7 +21,9 @@ from geobservatory.settings import Settings
 _CONNECT_LIMIT_S = 10
 
 
-class Catalog(ActivationQueries, HubQueries, SceneQueries, PairQueries, NoticeQueries):
+class Catalog(
+    ActivationQueries, HearingQueries, HubQueries, SceneQueries, PairQueries, NoticeQueries
+):
     """The catalogue; a context manager that gives its connections back."""
 
     def __enter__(self) -> Self:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from geobservatory.events.model import ActivationState, EventType
+from geobservatory.events.model import Action, ActivationState, EventType
 
 
 def _one_of(column: str, values: Any) -> CheckConstraint:
@@ -73,6 +73,8 @@ class ActivationRow(_Boxed, Base):
     state: Mapped[str]
     state_reason: Mapped[str] = mapped_column(server_default="")
     request: Mapped[dict[str, Any]]
+    # Decided by criteria, and no person has asked for it: a revision may take it back.
+    automatic: Mapped[bool] = mapped_column(server_default="false")
     priority: Mapped[int] = mapped_column(server_default="0")
     flow_run_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -119,9 +121,12 @@ class EventRow(Base):
     magnitude: Mapped[float | None]
     depth_km: Mapped[float | None]
     name: Mapped[str] = mapped_column(server_default="")
+    # Two that an agency has found to be one: this one is the other.
+    same_as: Mapped[str | None] = mapped_column(ForeignKey("events.id"))
 
     __table_args__ = (
         _one_of("event_type", EventType),
+        CheckConstraint("same_as <> id", name="same_as_another"),
         CheckConstraint("longitude BETWEEN -180 AND 180", name="longitude"),
         CheckConstraint("latitude BETWEEN -90 AND 90", name="latitude"),
     )
@@ -139,12 +144,65 @@ class EventRevisionRow(Base):
     source_id: Mapped[str | None]
     content: Mapped[dict[str, Any]]
     digest: Mapped[str]
+    # By the agency's own clock; a person's report has none.
+    reported_at: Mapped[datetime | None]
+    magnitude_type: Mapped[str] = mapped_column(server_default="")
+    # Why the agency says that there was no such earthquake; empty where it says there was.
+    retracted: Mapped[str] = mapped_column(server_default="")
     flow_run_id: Mapped[str | None]
 
     __table_args__ = (
         UniqueConstraint("event_id", "digest"),
         Index("ix_event_revisions_source", "source", "source_id"),
     )
+
+
+class EventNameRow(Base):
+    """An identifier that a source uses for an event: of one event only."""
+
+    __tablename__ = "event_names"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(ForeignKey("events.id"), index=True)
+
+    __table_args__ = (CheckConstraint("source <> '' AND name <> ''", name="given"),)
+
+
+class EventDecisionRow(Base):
+    """What was decided of an earthquake, by which rule and why, each time it changed."""
+
+    __tablename__ = "event_decisions"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    event_id: Mapped[str] = mapped_column(ForeignKey("events.id"))
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    activate: Mapped[bool]
+    rule: Mapped[str]
+    reason: Mapped[str]
+    criteria: Mapped[list[Any]] = mapped_column(JSONB)
+    action: Mapped[str]
+    activation_id: Mapped[str | None] = mapped_column(ForeignKey("activations.id"))
+
+    __table_args__ = (
+        _one_of("action", Action),
+        CheckConstraint("reason <> ''", name="reason_given"),
+        CheckConstraint(
+            "(action = 'none') = (activation_id IS NULL)", name="action_has_activation"
+        ),
+        Index("ix_event_decisions_event", "event_id", "id"),
+    )
+
+
+class FeedRow(Base):
+    """How far a feed of earthquakes has been followed."""
+
+    __tablename__ = "feeds"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    # Up to this revision, by the agency's clock, the feed's service has been read.
+    seen_until: Mapped[datetime]
+    read_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class SceneRow(_Boxed, Base):

@@ -4,10 +4,15 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
+from geobservatory.events.area import area_of_interest
 from geobservatory.events.geojson import polygonal, to_geojson
 from geobservatory.events.model import ActivationRequest, EventType, GeohazardEvent, UtcDatetime
 from geobservatory.globe import circle
+
+# Around a place of which no more is known, metres.
+_RADIUS_M = 50_000.0
 
 
 class ActivationForm(BaseModel):
@@ -36,11 +41,12 @@ class ActivationForm(BaseModel):
         description="Degrees east; the middle of the area when absent",
         json_schema_extra={"position": 3},
     )
-    radius_km: float = Field(
-        default=50,
+    radius_km: float | None = Field(
+        default=None,
         gt=0,
         le=1000,
-        description="Without an area: how far around the place to look, kilometres",
+        description="Without an area: how far around the place to look, kilometres; by the"
+        " magnitude and depth of an earthquake when absent, else 50",
         json_schema_extra={"position": 4},
     )
     name: str = Field(
@@ -149,7 +155,7 @@ class ActivationForm(BaseModel):
         else:
             middle = shape(self.area).representative_point()
             longitude, latitude = middle.x, middle.y
-        area = self.area or to_geojson(circle(longitude, latitude, self.radius_km * 1000))
+        area = self.area or to_geojson(self._around(longitude, latitude))
         event = GeohazardEvent(
             event_type=self.event_type,
             time=self.event_time,
@@ -170,6 +176,13 @@ class ActivationForm(BaseModel):
             days_after=self.days_after,
             priority=self.priority,
         )
+
+    def _around(self, longitude: float, latitude: float) -> BaseGeometry:
+        if self.radius_km is not None:
+            return circle(longitude, latitude, self.radius_km * 1000)
+        if self.event_type is EventType.EARTHQUAKE and self.magnitude is not None:
+            return area_of_interest(longitude, latitude, self.magnitude, self.depth_km)
+        return circle(longitude, latitude, _RADIUS_M)
 
     @classmethod
     def from_request(cls, request: ActivationRequest) -> Self:

@@ -10,6 +10,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
+# The sources of reports that no person has written.
+FEEDS = "EMSC", "USGS"
+
+
 class EventType(StrEnum):
     """What happened."""
 
@@ -28,6 +32,17 @@ class ActivationState(StrEnum):
     COMPLETE = "complete"
     FAILED = "failed"  # a flow run gave up; `state_reason` says what to do
     WITHDRAWN = "withdrawn"  # a revision or a person took the request back
+
+
+class Action(StrEnum):
+    """What a report of an earthquake led to."""
+
+    NONE = "none"  # it starts nothing
+    ACTIVATE = "activate"  # an activation of its own, or its own again after it was withdrawn
+    JOIN = "join"  # it became part of the activation of its sequence
+    WIDEN = "widen"  # the area of its activation grew
+    KEEP = "keep"  # its activation stands as it was
+    WITHDRAW = "withdraw"  # its activation had not started and is taken back
 
 
 class GeohazardEvent(BaseModel):

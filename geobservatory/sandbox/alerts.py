@@ -1,4 +1,4 @@
-"""What a seismological centre would have said of a scenario's earthquake, message by message."""
+"""What two agencies would have said of a scenario's earthquake, message by message."""
 
 import json
 from datetime import datetime, timedelta
@@ -8,30 +8,77 @@ from geobservatory.files import written_whole
 from geobservatory.sandbox.scenario import Event, Scenario
 
 
-def write_conversation(scenario: Scenario, folder: Path) -> Path:
-    """Write ``events.jsonl``, in the format of EMSC's WebSocket; empty where nothing quaked.
+def write_conversations(scenario: Scenario, folder: Path) -> None:
+    """Write ``events.jsonl`` as EMSC sends it and ``events-usgs.jsonl`` as USGS publishes it.
 
-    A first solution five minutes after the event, too strong and too shallow; the final magnitude
-    and depth a quarter of an hour later; an aftershock.
+    EMSC: a first solution five minutes after the event, too strong and too shallow; the final
+    magnitude and depth a quarter of an hour later; an aftershock. USGS: an automatic solution after
+    twelve minutes, and the reviewed one with its moment magnitude after forty. Both are empty where
+    nothing quaked.
     """
-    event = scenario.event
-    path = folder / "events.jsonl"
+    for name, messages in (
+        ("events.jsonl", _emsc(scenario.event)),
+        ("events-usgs.jsonl", _usgs(scenario.event)),
+    ):
+        with written_whole(folder / name) as beside:
+            beside.write_text("".join(json.dumps(one) + "\n" for one in messages))
+
+
+def _emsc(event: Event) -> list[dict[str, object]]:
     if event.magnitude is None:
-        with written_whole(path) as beside:
-            beside.write_text("")
-        return path
+        return []
     first = event.magnitude + 0.1
     depth = event.depth_km or 10.0
     minute = timedelta(minutes=1)
     after = event.time + 20 * minute
-    messages = [
+    return [
         _message("create", event, 1, event.time, 5 * minute, first, 10.0, 0.02),
         _message("update", event, 1, event.time, 20 * minute, event.magnitude, depth, 0.0),
-        _message("create", event, 2, after, 8 * minute, event.magnitude - 1.9, 10.0, 0.05),
+        _message("create", event, 2, after, 28 * minute, event.magnitude - 1.9, 10.0, 0.05),
     ]
-    with written_whole(path) as beside:
-        beside.write_text("".join(json.dumps(one) + "\n" for one in messages))
-    return path
+
+
+def _usgs(event: Event) -> list[dict[str, object]]:
+    if event.magnitude is None:
+        return []
+    minute = timedelta(minutes=1)
+    depth = event.depth_km or 10.0
+    return [
+        _feature(event, 12 * minute, event.magnitude - 0.1, "mb", depth + 8, 0.06, "automatic"),
+        _feature(event, 40 * minute, event.magnitude, "mww", depth, 0.01, "reviewed"),
+    ]
+
+
+def _feature(
+    event: Event,
+    after: timedelta,
+    magnitude: float,
+    magnitude_type: str,
+    depth_km: float,
+    off_deg: float,
+    status: str,
+) -> dict[str, object]:
+    identity = f"us7000{event.time:%H%M}"
+    latitude, longitude = round(event.latitude - off_deg, 4), round(event.longitude + off_deg, 4)
+    origin, updated = (round(one.timestamp() * 1000) for one in (event.time, event.time + after))
+    return {
+        "type": "Feature",
+        "properties": {
+            "mag": round(magnitude, 1),
+            "place": event.name,
+            "time": origin,
+            "updated": updated,
+            "status": status,
+            "net": "us",
+            "code": identity.removeprefix("us"),
+            "ids": f",{identity},",
+            "sources": ",us,",
+            "magType": magnitude_type,
+            "type": "earthquake",
+        },
+        "geometry": {"type": "Point", "coordinates": [longitude, latitude, depth_km]},
+        "id": identity,
+    }
 
 
 def _message(

@@ -23,7 +23,9 @@ def write_profile(addresses: Mapping[str, str], data_dir: Path, path: Path) -> P
     data_dir
         Where a system with this configuration keeps what is its own.
     """
-    orbits, dem, emsc = (addresses.get(name, _NOBODY) for name in ("orbits", "dem", "emsc"))
+    wanted = ("orbits", "dem", "emsc", "usgs")
+    orbits, dem, emsc, usgs = (addresses.get(name, _NOBODY) for name in wanted)
+    heard = "true" if "emsc" in addresses else "false"
     lines = [
         "# Every address of the system, pointed at `geobs sandbox serve`.",
         f"data_dir = {json.dumps(str(data_dir))}",
@@ -37,8 +39,11 @@ def write_profile(addresses: Mapping[str, str], data_dir: Path, path: Path) -> P
         f'grids_address = "{dem}"',
         "",
         "[feeds]",
+        f"watch = {heard}",
         f'emsc_websocket = "{emsc.replace("http", "ws", 1)}/standing_order/websocket"',
         f'emsc_fdsn = "{emsc}/fdsnws/event/1/query"',
+        f'usgs = "{usgs}/earthquakes/feed/v1.0/summary/4.5_day.geojson"',
+        f'usgs_fdsn = "{usgs}/fdsnws/event/1/query"',
     ]
     for name, kind in _HUBS.items():
         if name in addresses:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from geobservatory.errors import InputError
 from geobservatory.files import written_whole
-from geobservatory.sandbox.alerts import write_conversation
+from geobservatory.sandbox.alerts import write_conversations
 from geobservatory.sandbox.plan import Plan
 from geobservatory.sandbox.product import Progress, channels, write_product
 from geobservatory.sandbox.scenario import Scenario
@@ -52,7 +52,7 @@ def simulate(plan: Plan, folder: Path, progress: Progress) -> Simulated:
     """
     folder.mkdir(parents=True, exist_ok=True)
     claim(plan.scenario, folder)
-    write_conversation(plan.scenario, folder)
+    write_conversations(plan.scenario, folder)
     dem = write_dem(plan, folder)
     orbits = [write_orbit(plan, shot, folder) for shot in plan.shots]
     products = [write_product(plan, shot, folder, progress) for shot in plan.shots]

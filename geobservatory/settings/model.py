@@ -119,8 +119,24 @@ class Orbits(_Section):
 class Feeds(_Section):
     """Where earthquakes are heard of."""
 
+    watch: bool = Field(default=False, description="Whether `geobs up` keeps the watcher running")
     emsc_websocket: Url = "wss://www.seismicportal.eu/standing_order/websocket"
     emsc_fdsn: Url = "https://www.seismicportal.eu/fdsnws/event/1/query"
+    usgs: Url = Field(
+        default="https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/4.5_day.geojson",
+        description="Summary feed (GeoJSON) of the second witness",
+    )
+    usgs_fdsn: Url = "https://earthquake.usgs.gov/fdsnws/event/1/query"
+    least_magnitude: float = Field(
+        default=4.0, ge=0, le=10, description="Smaller earthquakes are not recorded"
+    )
+    catch_up_s: float = Field(
+        default=120, ge=1, description="Seconds between two looks at EMSC's FDSN service"
+    )
+    poll_s: float = Field(default=60, ge=1, description="Seconds between two looks at USGS's feed")
+    look_back_hours: float = Field(
+        default=48, gt=0, le=8760, description="How far back the very first start looks"
+    )
 
 
 class Notification(_Section):

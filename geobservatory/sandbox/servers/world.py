@@ -30,6 +30,7 @@ from geobservatory.sandbox.servers.hub import Hub, HubConfig
 from geobservatory.sandbox.servers.offers import OfferPolicy
 from geobservatory.sandbox.servers.orbits import OrbitsConfig, OrbitsHub
 from geobservatory.sandbox.servers.stock import StockItem, make_stock
+from geobservatory.sandbox.servers.usgs import UsgsConfig, UsgsHub
 
 Addresses = dict[str, str]
 CONTROL = "control"
@@ -37,7 +38,7 @@ CONTROL = "control"
 _DOORS_S = 0.05
 
 AnyHubConfig = Annotated[
-    DhusConfig | CdseConfig | AsfConfig | OrbitsConfig | DemConfig | EmscConfig,
+    DhusConfig | CdseConfig | AsfConfig | OrbitsConfig | DemConfig | EmscConfig | UsgsConfig,
     Field(discriminator="kind"),
 ]
 
@@ -98,8 +99,9 @@ def usual_world(folder: Path, start: datetime, speed: float = 1.0) -> WorldConfi
     Parameters
     ----------
     folder
-        Holds SAFE zips, and perhaps orbit files (EOF), GLO-30 tiles and ``events.jsonl`` (a
-        conversation of EMSC), such as a simulated scenario; what is not there is not served.
+        Holds SAFE zips, and perhaps orbit files (EOF), GLO-30 tiles, ``events.jsonl`` and
+        ``events-usgs.jsonl`` (conversations of EMSC and USGS), such as a simulated scenario; what
+        is not there is not served.
     start, speed
         First sandbox time, and sandbox seconds a real second.
     """
@@ -118,6 +120,8 @@ def usual_world(folder: Path, start: datetime, speed: float = 1.0) -> WorldConfi
         hubs.append(DemConfig(name="dem", folder=folder))
     if (folder / "events.jsonl").is_file():
         hubs.append(EmscConfig(name="emsc", conversation=folder / "events.jsonl"))
+    if (folder / "events-usgs.jsonl").is_file():
+        hubs.append(UsgsConfig(name="usgs", conversation=folder / "events-usgs.jsonl"))
     return WorldConfig(products=folder, hubs=hubs, start=start, speed=speed)
 
 
@@ -222,3 +226,5 @@ def _hub(
             return DemHub(config, clock, faults)
         case EmscConfig():
             return EmscHub(config, clock, faults)
+        case UsgsConfig():
+            return UsgsHub(config, clock, faults)
