@@ -109,18 +109,23 @@ def show(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="Its start is enough.")],
     as_json: _Json = False,
 ) -> None:
-    """Print all the catalogue knows of one activation: event, revisions, states, flow run.
+    """Print all the catalogue knows of one activation: event, pairs, maps, states, reports.
 
     Example: geobs show earthquake-20230908
     """
     from geobservatory.catalog.database import open_configured_catalog
+    from geobservatory.engines.publish import products_folder
     from geobservatory.settings import load_settings
 
-    with open_configured_catalog(load_settings()) as catalog:
+    settings = load_settings()
+    with open_configured_catalog(settings) as catalog:
         activation = catalog.activation(identifier)
         history = catalog.history(activation.id)
         revisions = catalog.revisions(activation.id)
         events = catalog.events_of(activation.id)
+        pairs = catalog.pairs(activation.id)
+        made = catalog.interferograms(activation.id)
+    page = products_folder(settings.data_dir) / activation.id / "index.html"
     if as_json:
         print_json(
             {
@@ -129,6 +134,12 @@ def show(
                 "events": events,
                 "revisions": revisions,
                 "history": [vars(change) for change in history],
+                "pairs": [vars(one) for one in pairs],
+                "interferograms": [
+                    {**vars(one), "files": {role: vars(file) for role, file in one.files.items()}}
+                    for one in made
+                ],
+                "page": page if page.exists() else None,
             }
         )
         return
@@ -146,6 +157,22 @@ def show(
             ("area", f"{south:.2f} to {north:.2f} N, {west:.2f} to {east:.2f} E"),
             ("tracks", ", ".join(map(str, activation.request.tracks)) or "all"),
             ("flow run", activation.flow_run_id),
+            ("page", page if page.exists() else None),
+        ],
+    )
+    newest = {one.pair_id: one for one in made}
+    print_table(
+        "Pairs",
+        ("pair", "score", "map", "verdict", "why"),
+        [
+            (
+                one.id,
+                f"{one.score:.2f}",
+                "alternative" if one.rank else _made(newest.get(one.id)),
+                newest[one.id].verdict if one.id in newest else None,
+                one.reason,
+            )
+            for one in pairs
         ],
     )
     if len(events) > 1:
@@ -185,6 +212,14 @@ def show(
             for one in revisions
         ],
     )
+
+
+def _made(found: Any) -> str:
+    """Say how far the map of a pair is."""
+    if found is None:
+        return "to be made"
+    version = f", version {found.version}" if found.version > 1 else ""
+    return f"{found.state}{version}{': ' + found.reason if found.reason else ''}"
 
 
 def _summary(activation: Any) -> dict[str, Any]:

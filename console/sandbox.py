@@ -131,8 +131,7 @@ def serve(
     rules = [] if faults is None else read_rules(faults)
     folder = folder or load_settings().data_dir / "sandbox" / f"{found.name}-{size}"
     folder = folder.resolve()
-    _simulate(found, size, None, folder)
-    _write_tiles(found, size, folder / "dem")
+    prepare_world(found, size, folder)
     start = found.event.time - timedelta(minutes=1)
     world = usual_world(folder, start, speed).model_copy(update={"faults": rules})
 
@@ -147,6 +146,12 @@ def serve(
         asyncio.run(serve_world(world, ready))
     except KeyboardInterrupt:
         print("stopped")
+
+
+def prepare_world(scenario: Any, size: str, folder: Path) -> None:
+    """Simulate all passes of a scenario and write its heights, as far as they are not there."""
+    _simulate(scenario, size, None, folder)
+    _write_tiles(scenario, size, folder / "dem")
 
 
 def _simulate(scenario: Any, size: str, names: list[str] | None, folder: Path) -> list[Any]:

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Literal
 
+from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from geobservatory.catalog.pairs import Pair
+from geobservatory.globe import area_km2
 from geobservatory.hubs.model import Product
 from geobservatory.pairs.passes import Pass, group_passes, share
 from geobservatory.pairs.score import Score, score
@@ -19,8 +21,10 @@ Baseline = Callable[[Pass, Pass], float | None]
 # A pass is as good as another if it covers this much of what the best one does: slices are cut
 # anywhere, and a sliver is not worth twelve days.
 _ENOUGH = 0.95
-# Less of the area than this is not worth a map, nor a slice that adds less than this.
-_LEAST, _SLIVER = 0.05, 0.005
+# Less of the area than both of these is not worth a map; nor is a slice that sees less than this.
+_LEAST, _LEAST_KM2, _SLIVER = 0.05, 500.0, 0.005
+# A pair that sees less than this of what the track can see is not even an alternative.
+_POOR = 0.3
 # How long after a pass its other slices may still come.
 _ARRIVING = timedelta(hours=24)
 _DAY = timedelta(days=1)
@@ -136,8 +140,9 @@ class _Chooser:
     def choose(self) -> Track:
         """Choose."""
         one = self._passes[0]
-        if self._best < _LEAST:
-            lacks = f"it sees {self._best:.1%} of the area, too little for a map"
+        seen_km2 = self._best * area_km2(mapping(self._wish.area))
+        if self._best < _LEAST and seen_km2 < _LEAST_KM2:
+            lacks = f"it sees {seen_km2:.0f} km² of the area, too little for a map"
             return Track(one.relative_orbit, one.direction, self._best, (), lacks=lacks)
         pairs, taken = self._co_event()
         before = [one for one in self._passes if one.stop < self._first]
@@ -191,7 +196,7 @@ class _Chooser:
         if secondary.start <= reference.stop:
             return None
         coverage = share(self._wish.area, reference.footprint, secondary.footprint)
-        if coverage < max(_LEAST, 0.3 * self._best):
+        if coverage < _POOR * self._best:
             return None
         events = self._wish.events
         if any(
