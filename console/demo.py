@@ -131,11 +131,12 @@ def _activation(identifier: str) -> dict[str, Any]:
 def _progress(found: dict[str, Any], seen: str) -> str:
     """Say what has changed: pairs chosen, maps begun and made."""
     states = {one["pair_id"]: one["state"] for one in found["interferograms"]}
-    wanted = [one["id"] for one in found["pairs"] if one["rank"] == 0]
-    said = f"{found['state']}: " + (
-        ", ".join(f"{name[:18]} {states.get(name, 'images on their way')}" for name in wanted)
-        or "looking for images"
-    )
+    maps = [
+        f"{one['kind']} {one['relative_orbit']} {states.get(one['id'], 'fetching images')}"
+        for one in found["pairs"]
+        if one["rank"] == 0
+    ]
+    said = f"{found['state']}: {', '.join(maps) or 'looking for images'}"
     if said != seen:
         _say(said)
     return said

@@ -21,13 +21,14 @@ from geobservatory.engines.publish import products_folder
 from geobservatory.events.model import Activation, GeohazardEvent
 from geobservatory.globe import area_km2
 from tasks.pairs import Plan
+from tasks.policies import RETRY_TRANSIENT
 from tasks.scenes import HubAnswer
 
 # A picture in an artifact travels in Prefect's database: a small one, the whole is in the folder.
 _PICTURE_COLS = 900
 
 
-@task
+@task(**RETRY_TRANSIENT)
 def report_event(activation: Activation) -> None:
     """Leave what is known of the event and what is asked for."""
     create_markdown_artifact(
@@ -38,7 +39,7 @@ def report_event(activation: Activation) -> None:
     create_link_artifact(map_link(activation.request.event), link_text="the place on a map")
 
 
-@task
+@task(**RETRY_TRANSIENT)
 def report_plan(activation: Activation, answers: tuple[HubAnswer, ...], plan: Plan) -> None:
     """Leave what hubs answered, which pairs were chosen and why, and which passes come next."""
     create_table_artifact(
@@ -103,7 +104,7 @@ def report_plan(activation: Activation, answers: tuple[HubAnswer, ...], plan: Pl
         )
 
 
-@task
+@task(**RETRY_TRANSIENT)
 def report_results(activation: Activation, page: Path) -> None:
     """Leave the maps: a picture and a line of each, and where the page is."""
     settings = settings_with_blocks()

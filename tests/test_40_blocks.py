@@ -97,26 +97,23 @@ def test_only_what_may_pass_is_tried_again() -> None:
 
 
 @pytest.mark.usefixtures("prefect")
-def test_a_cached_result_is_of_its_task_version_and_inputs() -> None:
+def test_what_was_asked_twice_is_done_twice() -> None:
+    """Prefect's own cache would leave out the second: the world may have changed between."""
     from prefect import flow, task
 
-    from tasks.policies import versioned
+    from tasks.policies import RETRY_TRANSIENT
 
-    ran: list[str] = []
+    ran: list[int] = []
 
-    def make(name: str, version: int):
-        @task(name=name, cache_policy=versioned(version))
-        def work(x: int) -> int:
-            ran.append(f"{name}{version}({x})")
-            return x
+    @task(**RETRY_TRANSIENT, persist_result=True)
+    def work(x: int) -> int:
+        ran.append(x)
+        return x
 
-        return work
+    @flow(persist_result=True)
+    def twice() -> None:
+        work(1)
+        work(1)
 
-    @flow
-    def everything() -> None:
-        for one in (make("a", 1), make("a", 1), make("b", 1), make("a", 2)):
-            one(1)
-        make("a", 1)(2)
-
-    everything()
-    assert ran == ["a1(1)", "b1(1)", "a2(1)", "a1(2)"]
+    twice()
+    assert ran == [1, 1]
