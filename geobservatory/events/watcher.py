@@ -68,6 +68,7 @@ class Watcher:
         self._fault: Exception | None = None
         self._patient = True
         self._begin: datetime | None = None
+        self._newest: datetime | None = None
         self._refused = 0
         self._silent: set[str] = set()
 
@@ -145,7 +146,8 @@ class Watcher:
             try:
                 for text in emsc.listen(self._feeds.emsc_websocket, self._opened.set, self._stop):
                     self._speaks("EMSC's WebSocket")
-                    self._hear(emsc.parse_message, [text])
+                    for updated in _believed(self._hear(emsc.parse_message, [text])):
+                        self._newest = updated
                 return
             except TransientError as error:
                 self._is_silent("EMSC's WebSocket", error)
@@ -185,9 +187,11 @@ class Watcher:
         mark.update(answer.mark)
 
     def _catch_up_emsc(self, session: requests.Session, since: datetime | None) -> None:
+        # What the WebSocket told before this look is as good a mark of how far it has come.
+        newest = [] if self._newest is None else [self._newest]
         since = self._since("emsc", since)
         found = emsc.revised_since(session, self._feeds.emsc_fdsn, since)
-        self._note("emsc", self._hear(emsc.parse_feature, found))
+        self._note("emsc", newest + self._hear(emsc.parse_feature, found))
 
     def _catch_up_usgs(self, session: requests.Session, since: datetime | None) -> None:
         since = self._since("usgs", since)
@@ -205,8 +209,7 @@ class Watcher:
         return self._begin or datetime.now(UTC) - timedelta(hours=self._feeds.look_back_hours)
 
     def _note(self, feed: str, updated: list[datetime]) -> None:
-        believed = [one for one in updated if one <= datetime.now(UTC) + _CLOCKS_DIFFER]
-        if believed:
+        if believed := _believed(updated):
             self._kept(lambda catalog: catalog.note_seen(feed, max(believed)))
 
     def _hear(self, parse: Parse, given: Iterable[Any]) -> list[datetime]:
@@ -312,3 +315,8 @@ class Watcher:
         self._refused += 1
         if self._refused <= 10 or self._refused % 1000 == 0:
             _LOG.warning("left out (%d so far): %s", self._refused, error)
+
+
+def _believed(updated: list[datetime]) -> list[datetime]:
+    """Leave out what is dated after our own time."""
+    return [one for one in updated if one <= datetime.now(UTC) + _CLOCKS_DIFFER]
