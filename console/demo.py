@@ -53,9 +53,9 @@ def main() -> None:
     scenario = find_scenario(_SCENARIO)
     port = os.environ.setdefault("GEOBS_SERVICES__PREFECT_PORT", "4210")
     _say("Simulating what the satellite sees of the ground, before and after (a minute)")
-    prepare_world(scenario, _SIZE, folder)
-    world = usual_world(folder, scenario.event.time - _BEFORE, speed=0)
-    with running(world) as addresses:
+    world = folder / "world"
+    prepare_world(scenario, _SIZE, world)
+    with running(usual_world(world, scenario.event.time - _BEFORE, speed=0)) as addresses:
         profile = write_profile(addresses, folder / "data", folder / "geobs.toml")
         os.environ["GEOBS_CONFIG"] = str(profile)
         _say(f"Hubs, agencies and archives of the sandbox answer; settings: {profile}")
@@ -64,7 +64,7 @@ def main() -> None:
         _geobs("up", "--detach")
         try:
             identifier = _respond(addresses, scenario)
-            _show(identifier, folder)
+            _show(identifier, world)
             print(f"\nIt took {time.monotonic() - started:.0f} s.")
             print(f"\nThe flows, their timelines and reports: http://127.0.0.1:{port}/runs")
             print(f"The map: {_activation(identifier)['page']}\n{_REAL}")

@@ -31,9 +31,7 @@ class Page:
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Call a method of the protocol; what happens meanwhile is noted."""
         self._number += 1
-        self._socket.send(
-            json.dumps({"id": self._number, "method": method, "params": parameters})
-        )
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
             answer = json.loads(self._socket.recv(_LIMIT_S))
             if answer.get("id") == self._number:
