@@ -23,7 +23,7 @@ demo: setup  ## the system at work, with no account and no network
 	$(BIN)/python -m console.demo
 
 test: setup  ## every test, with branch coverage (under 20 minutes on two cores)
-	tests/with_postgis.sh $(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	tests/with_debian.sh $(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: setup  ## style, types and the direction of imports
 	$(BIN)/ruff format --check .

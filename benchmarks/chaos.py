@@ -1,7 +1,7 @@
 """Kill the system at random while it makes maps; hold what comes out against an undisturbed run.
 
 An earthquake of the sandbox is responded to twice: once left alone, once while processes are
-killed (SIGKILL) at random moments: flow runs, the worker, Prefect's server, PostgreSQL, the watcher,
+killed (SIGKILL) at random moments: flow runs, worker, Prefect's server, PostgreSQL, the watcher,
 and the supervisor that starts all of them again. Whatever was killed, nobody helps but what runs by
 itself in production: the supervisor, `geobs up` where that one was killed, and the schedule of
 `revisit-activations`, here every few seconds instead of minutes.
@@ -148,8 +148,14 @@ def respond(system: System, kills: int, chance: random.Random) -> tuple[Counter[
     killed: Counter[str] = Counter()
     system.geobs("up", "--detach")
     event = system.folder / "event.json"
-    properties = {"event_time": "2023-09-08T22:11:01Z", "magnitude": 6.8, "name": "Al Haouz",
-                  "latitude": 31.06, "longitude": -8.39}  # fmt: skip
+    properties = {
+        "event_type": "earthquake",
+        "event_time": "2023-09-08T22:11:01Z",
+        "magnitude": 6.8,
+        "name": "Al Haouz",
+        "latitude": 31.06,
+        "longitude": -8.39,
+    }
     event.write_text(json.dumps({"type": "Feature", "geometry": _AREA, "properties": properties}))
     system.geobs("trigger", str(event))
     started = time.monotonic()

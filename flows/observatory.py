@@ -53,7 +53,12 @@ def respond_to_event(request: ActivationForm) -> State:
             )
         activation = take_up(activation)
         try:
-            return _respond(activation)
+            ended = _respond(activation)
+            while (now := catalog.activation(activation.id)).request != activation.request:
+                # A revision has widened the area meanwhile: once more, with what is asked now.
+                activation = take_up(now)
+                ended = _respond(activation)
+            return ended
         except (ConfigurationError, TransientError) as error:
             # Nothing is wrong with the activation: it is looked at again.
             set_state(activation, ActivationState.WAITING, str(error))

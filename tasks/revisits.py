@@ -16,8 +16,6 @@ from geobservatory.settings import Settings
 from tasks.policies import RETRY_TRANSIENT
 from tasks.scenes import window_of
 
-# A hub's clock and its index may be behind by this much.
-_BEHIND = timedelta(hours=2)
 # Whatever news there is or is not, what waits is looked at this often.
 _AT_LEAST = timedelta(hours=12)
 # Precise orbits come some 20 days after a pass; asked for once a day, and not for ever.
@@ -50,12 +48,9 @@ def has_news(activation: Activation) -> bool:
     if activation.updated_at <= window.stop < now:
         return True
     area = shape(activation.request.area)
-    query = Query(
-        area=area,
-        start=window.start,
-        stop=min(window.stop, now),
-        published_since=activation.updated_at - _BEHIND,
-    )
+    # All of the time that matters, not what hubs say was published since: their indexes and clocks
+    # are late by hours, and the catalogue knows what is new.
+    query = Query(area=area, start=window.start, stop=min(window.stop, now))
     with open_configured_catalog(settings) as catalog:
         known = {one.name for one in catalog.products(area, window.start, window.stop)}
         try:

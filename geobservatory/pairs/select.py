@@ -142,7 +142,8 @@ class _Chooser:
         one = self._passes[0]
         seen_km2 = self._best * area_km2(mapping(self._wish.area))
         if self._best < _LEAST and seen_km2 < _LEAST_KM2:
-            lacks = f"it sees {seen_km2:.0f} km² of the area, too little for a map"
+            seen = f"sees {seen_km2:.0f} km² of the area, too little for a map"
+            lacks = f"track {one.relative_orbit} {seen}"
             return Track(one.relative_orbit, one.direction, self._best, (), lacks=lacks)
         pairs, taken = self._co_event()
         before = [one for one in self._passes if one.stop < self._first]

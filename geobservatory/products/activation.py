@@ -135,9 +135,8 @@ def _read(folder: Path, shown: ShownMap, about: ActivationPage) -> Map:
         return Map.read(shown, item, place)
     except (OSError, ValueError, KeyError, RasterioError) as error:
         _LOG.warning("%s: cannot be shown: %s", place, error)
-        return Map(
-            shown, None, None, f"damaged: {type(error).__name__}; `geobs retry` makes it again"
-        )
+        problem = f"damaged: {type(error).__name__}; `geobs retry {about.id}` makes it again"
+        return Map(shown, None, None, problem)
 
 
 def _collection(about: ActivationPage, maps: list[Map]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Run a command with GEOBS_TEST_DATABASE_URL naming a PostgreSQL that has PostGIS, so that the
-# catalogue's tests run there too. On Debian as root it is installed and started; elsewhere this
-# says that those tests will be skipped.
+# Run a command with what tests need beyond Python: GEOBS_TEST_DATABASE_URL naming a PostgreSQL that
+# has PostGIS, so that the catalogue's tests run there too, and Chromium for the pages. On Debian as
+# root both are installed; elsewhere this says which tests will be skipped.
 set -u
 
 start() {
@@ -25,6 +25,18 @@ start() {
     export GEOBS_TEST_DATABASE_URL
 }
 
+browser() {
+    local name
+    for name in chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null && return 0
+    done
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    export DEBIAN_FRONTEND=noninteractive
+    { timeout 120 apt-get update && timeout 600 apt-get install -y --no-install-recommends \
+        chromium fonts-dejavu-core; } >/dev/null 2>&1
+}
+
+browser || echo "make: no Chromium here and none could be installed: tests of pages will be skipped"
 if [ -z "${GEOBS_TEST_DATABASE_URL:-}" ]; then
     start || echo "make: no PostGIS here and none could be installed: its test will be skipped"
 fi
