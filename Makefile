@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench validate storm clean
+.PHONY: help setup demo test lint format bench validate storm chaos clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,8 +41,11 @@ validate: setup  ## simulated pairs against their truth; writes docs/validation.
 storm: setup  ## downloads from hubs on their worst day; writes docs/storm.md (some minutes)
 	$(BIN)/python -m benchmarks.storm --page docs/storm.md
 
+chaos: setup  ## the main job with its processes killed at random; writes docs/chaos.md (ten minutes)
+	$(BIN)/python -m benchmarks.chaos --page docs/chaos.md
+
 bench: setup  ## speed of each part, with something to compare it with
-	@for file in $(filter-out benchmarks/validation% benchmarks/storm% benchmarks/walkthrough%,$(wildcard benchmarks/[a-z]*.py)); do \
+	@for file in $(filter-out benchmarks/validation% benchmarks/storm% benchmarks/chaos% benchmarks/walkthrough%,$(wildcard benchmarks/[a-z]*.py)); do \
 		$(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
 
 clean:  ## remove what make made (not the data)

@@ -29,6 +29,7 @@ from geobservatory.sandbox.servers.world import Addresses, running, usual_world
 
 _SCENARIO, _SIZE = "al-haouz-2023", "small"
 _LIMIT_S = 900.0
+_MOST_ERROR_MM = 2.0
 # The alert is heard a minute after the clock is set going; by then the last image has been hours
 # in every archive.
 _BEFORE, _LATER = timedelta(minutes=1), timedelta(days=12)
@@ -166,6 +167,8 @@ def _show(identifier: str, world: Path) -> None:
         ("map", "verdict", "greatest true motion", "error, RMS", "sky's share, RMS", "cells"),
         rows,
     )
+    if not rows or any(float(row[3]) > _MOST_ERROR_MM for row in rows):
+        sys.exit(f"demo: a map is off by more than {_MOST_ERROR_MM} mm, or there is none")
 
 
 def _wait_for(condition: Any, what: str) -> Any:
