@@ -20,9 +20,9 @@ from tasks.interferograms import (
     open_job,
 )
 from tasks.policies import RETRY_TRANSIENT
+from tasks.runs import wait_for
 
 PAIR = "make-interferogram/pair"
-_POLL_S = 2.0
 
 
 @flow(name="make-interferogram", flow_run_name="{pair_id}")
@@ -79,8 +79,9 @@ def start_pair(activation_id: str, pair_id: str) -> str:
     if deployment.id is None:
         state = make_interferogram(**given, return_state=True)
     else:
-        run = run_deployment(PAIR, parameters=given, tags=[activation_id], poll_interval=_POLL_S)
-        state = run.state
+        state = wait_for(
+            run_deployment(PAIR, parameters=given, tags=[f"maps of {activation_id}"], timeout=0)
+        )
     if state.is_crashed():
         raise TransientError(f"{pair_id}: its process died: {state.message}")
     if not state.is_completed():
