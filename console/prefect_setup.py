@@ -14,7 +14,7 @@ from prefect.automations import (
 )
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.events.actions import ChangeFlowRunState
+from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import StateType
 from prefect.workers.process import ProcessWorker
@@ -23,6 +23,9 @@ from blocks.accounts import register_blocks
 from console.environment import CHECKOUT, WORK_POOL
 
 _LOST_RUN_AUTOMATION = "mark lost flow runs as crashed"
+_PUBLISHED_AUTOMATION = "revisit activations when a product is published"
+# Whoever hears that a hub has a new product emits this: a mirror, a subscription's webhook.
+_PUBLISHED = "geobservatory.product.published"
 
 
 def create_work_pool(client: SyncPrefectClient) -> None:
@@ -73,6 +76,26 @@ def create_lost_run_automation(client: SyncPrefectClient) -> None:
     )
 
 
+def create_publication_automation(client: SyncPrefectClient) -> None:
+    """Revisit what waits at once when somebody says that a product is published."""
+    if client.read_automations_by_name(_PUBLISHED_AUTOMATION):
+        return
+    revisit = client.read_deployment_by_name("revisit-activations/revisit")
+    client.create_automation(
+        AutomationCore(
+            name=_PUBLISHED_AUTOMATION,
+            description=f"An event {_PUBLISHED} starts revisit-activations",
+            trigger=EventTrigger(
+                expect={_PUBLISHED},
+                posture=Posture.Reactive,
+                threshold=1,
+                within=timedelta(0),
+            ),
+            actions=[RunDeployment(source="selected", deployment_id=revisit.id)],
+        )
+    )
+
+
 def deploy_all() -> None:
     """Create or update every deployment of `prefect.yaml`."""
     subprocess.run(
@@ -89,6 +112,8 @@ def main() -> None:
         create_lost_run_automation(client)
     register_blocks()
     deploy_all()
+    with get_client(sync_client=True) as client:
+        create_publication_automation(client)
 
 
 if __name__ == "__main__":

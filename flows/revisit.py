@@ -1,15 +1,10 @@
 """Take up activations that there is something to do for."""
 
-from prefect import flow, get_run_logger
-from prefect.deployments import run_deployment
+from prefect import flow
+
 from tasks.notices import deliver_notices
-
-from geobservatory.events.form import ActivationForm
-from geobservatory.events.model import Activation
 from tasks.revisits import find_abandoned, find_better_orbits, find_waiting, has_news
-from tasks.runs import has_live_run
-
-RESPOND = "respond-to-event/respond"
+from tasks.runs import has_live_run, start_response
 
 
 @flow(name="revisit-activations")
@@ -26,19 +21,7 @@ def revisit_activations() -> list[str]:
     taken_up = []
     for activation in due:
         if not has_live_run(activation):
-            _take_up(activation)
+            start_response(activation)
             taken_up.append(activation.id)
     deliver_notices()
     return taken_up
-
-
-def _take_up(activation: Activation) -> None:
-    form = ActivationForm.from_request(activation.request)
-    run_deployment(
-        RESPOND,
-        parameters={"request": form.model_dump(mode="json")},
-        tags=[activation.id],
-        timeout=0,
-        as_subflow=False,
-    )
-    get_run_logger().info("taken up again: %s", activation.id)

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -14,10 +14,14 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.deployments import run_deployment
 from prefect.states import Crashed, StateType
 
+from geobservatory.events.form import ActivationForm
 from geobservatory.events.model import Activation
 from tasks.policies import RETRY_TRANSIENT
+
+RESPOND = "respond-to-event/respond"
 
 _LIVE = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 # A run claims its activation within seconds; one that runs longer and holds no claim was killed.
@@ -38,6 +42,20 @@ def has_live_run(activation: Activation) -> bool:
     with get_client(sync_client=True) as client:
         runs = [run for one in wanted for run in client.read_flow_runs(flow_run_filter=one)]
     return any(run.state_type is StateType.SCHEDULED or _age(run) < _SECONDS for run in runs)
+
+
+@task(**RETRY_TRANSIENT)
+def start_response(activation: Activation) -> None:
+    """Start the flow that responds to an activation's event."""
+    form = ActivationForm.from_request(activation.request)
+    run_deployment(
+        RESPOND,
+        parameters={"request": form.model_dump(mode="json")},
+        tags=[activation.id],
+        timeout=0,
+        as_subflow=False,
+    )
+    get_run_logger().info("taken up: %s", activation.id)
 
 
 def wait_for(run: FlowRun) -> State:

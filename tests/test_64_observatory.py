@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -128,7 +129,14 @@ def test_what_is_not_there_yet_is_waited_for_and_said(world: World, activation: 
 
 def test_an_image_that_comes_is_made_into_a_map(world: World, activation: str) -> None:
     world.set_clock(datetime.now(UTC))
-    world.system.start_deployment("revisit-activations/revisit", {})
+    # As a mirror would say it, or a hub's subscription; nobody waits for the schedule.
+    published = {
+        "id": str(uuid4()),
+        "event": "geobservatory.product.published",
+        "occurred": datetime.now(UTC).isoformat(),
+        "resource": {"prefect.resource.id": "geobservatory.product.S1A_IW_SLC"},
+    }
+    HTTP.post(f"{world.system.api}/events", json=[published], timeout=10).raise_for_status()
     found = world.in_state(activation, "complete")
     assert found["reason"] == "2 of 2 maps made"
     shown = next(one for one in found["interferograms"] if one["pair_id"].startswith("co-event"))
