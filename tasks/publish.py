@@ -44,7 +44,7 @@ def _page(
         key=lambda one: (one.state == "complete", one.version),
     )
     made = {one.pair_id: one for one in versions}
-    events = catalog.events_of(activation.id)
+    events, asked = catalog.events_of(activation.id), activation.request.event
     return ActivationPage(
         id=activation.id,
         title=title(activation.request.event),
@@ -59,7 +59,8 @@ def _page(
                 one.latitude,
                 one.magnitude,
                 one.depth_km,
-                one.source,
+                # Of an event that several agencies reported, the catalogue has the settled figures.
+                asked.source if one.time == asked.time else "–",
             )
             for one in events
         ),
