@@ -10,8 +10,9 @@ from shapely.geometry import shape
 from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import open_configured_catalog
 from geobservatory.catalog.pairs import Pair
-from geobservatory.events.model import Activation
+from geobservatory.events.model import Activation, Also
 from geobservatory.pairs import select
+from geobservatory.pairs.passes import group_passes, share
 from geobservatory.pairs.predict import NextPass, predict_passes
 from geobservatory.pairs.select import Track, Wish
 from tasks.policies import RETRY_TRANSIENT
@@ -21,11 +22,25 @@ from tasks.scenes import window_of
 _AHEAD, _HISTORY = timedelta(days=24), timedelta(days=48)
 
 
+class Seen(BaseModel):
+    """A pass that was taken over the area."""
+
+    model_config = ConfigDict(frozen=True)
+
+    time: datetime
+    relative_orbit: int
+    direction: str
+    mission: str
+    slices: tuple[str, ...]
+    coverage: float
+
+
 class Plan(BaseModel):
     """What is to be made of an activation now, and what is still to come."""
 
     model_config = ConfigDict(frozen=True)
 
+    scenes: tuple[Seen, ...]
     tracks: tuple[Track, ...]
     passes: tuple[NextPass, ...]
 
@@ -56,6 +71,8 @@ def choose_pairs(activation: Activation) -> Plan:
             until=window.stop,
             now=now,
             tracks=asked.tracks,
+            post_event=Also.POST_EVENT in asked.also,
+            chain=Also.CHAIN in asked.also,
             alternatives=1,
         )
         recent = [one for one in products if one.stop >= window.start]
@@ -69,4 +86,15 @@ def choose_pairs(activation: Activation) -> Plan:
     for track in tracks:
         said = track.waits_for or track.lacks or f"{len(track.pairs)} pairs"
         get_run_logger().info("track %s %s: %s", track.relative_orbit, track.direction, said)
-    return Plan(tracks=tracks, passes=passes)
+    scenes = tuple(
+        Seen(
+            time=one.start,
+            relative_orbit=one.relative_orbit,
+            direction=one.direction,
+            mission=one.mission,
+            slices=one.names,
+            coverage=share(area, one.footprint),
+        )
+        for one in group_passes(recent)
+    )
+    return Plan(scenes=scenes, tracks=tracks, passes=passes)

@@ -62,6 +62,21 @@ def report_plan(activation: Activation, answers: tuple[HubAnswer, ...], plan: Pl
     create_table_artifact(
         [
             {
+                "time, UTC": f"{one.time:%Y-%m-%d %H:%M}",
+                "track": one.relative_orbit,
+                "direction": one.direction,
+                "satellite": one.mission,
+                "sees of the area": f"{one.coverage:.0%}",
+                "slices": ", ".join(one.slices),
+            }
+            for one in plan.scenes
+        ],
+        key=_key("scenes", activation),
+        description="Images over the area, before and after",
+    )
+    create_table_artifact(
+        [
+            {
                 "track": track.relative_orbit,
                 "direction": track.direction,
                 "sees of the area": f"{track.coverage:.0%}",

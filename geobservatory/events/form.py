@@ -8,7 +8,13 @@ from shapely.geometry.base import BaseGeometry
 
 from geobservatory.events.area import area_of_interest
 from geobservatory.events.geojson import polygonal, to_geojson
-from geobservatory.events.model import ActivationRequest, EventType, GeohazardEvent, UtcDatetime
+from geobservatory.events.model import (
+    ActivationRequest,
+    Also,
+    EventType,
+    GeohazardEvent,
+    UtcDatetime,
+)
 from geobservatory.globe import circle
 
 # Around a place of which no more is known, metres.
@@ -105,19 +111,24 @@ class ActivationForm(BaseModel):
         description="Higher goes first",
         json_schema_extra={"position": 13},
     )
+    also: tuple[Also, ...] = Field(
+        default=(),
+        description="Further pairs to make: from after the event, or each image with the next",
+        json_schema_extra={"position": 14},
+    )
     source: str = Field(
         default="request",
         min_length=1,
         max_length=100,
         description="Who reported the event",
-        json_schema_extra={"position": 14},
+        json_schema_extra={"position": 15},
     )
     source_id: str | None = Field(
         default=None,
         min_length=1,
         max_length=200,
         description="The reporter's own identifier of the event",
-        json_schema_extra={"position": 15},
+        json_schema_extra={"position": 16},
     )
 
     @field_validator("event_time", mode="before")
@@ -175,6 +186,7 @@ class ActivationForm(BaseModel):
             days_before=self.days_before,
             days_after=self.days_after,
             priority=self.priority,
+            also=self.also,
         )
 
     def _around(self, longitude: float, latitude: float) -> BaseGeometry:

@@ -45,6 +45,13 @@ class Action(StrEnum):
     WITHDRAW = "withdraw"  # its activation had not started and is taken back
 
 
+class Also(StrEnum):
+    """Pairs of images that are made beside those that show an event."""
+
+    POST_EVENT = "post-event"  # from after it: does it go on?
+    CHAIN = "chain"  # each image with the next
+
+
 class GeohazardEvent(BaseModel):
     """One earthquake, eruption, landslide or other event, as one source reported it.
 
@@ -87,6 +94,7 @@ class ActivationRequest(BaseModel):
     days_before: int | None = Field(default=None, ge=1, le=3650)
     days_after: int | None = Field(default=None, ge=1, le=3650)
     priority: int = Field(default=0, ge=-100, le=100, description="Higher goes first")
+    also: tuple[Also, ...] = Field(default=(), description="Further pairs to make")
 
 
 class Activation(BaseModel):
