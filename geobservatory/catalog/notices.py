@@ -19,7 +19,6 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.orm import Session
 
 from geobservatory.catalog.session import Sessions
 from geobservatory.catalog.tables import NoticeRow, SubscriptionRow
@@ -143,13 +142,26 @@ class NoticeQueries(Sessions):
             .with_for_update(skip_locked=True)
         )
         with self._transaction() as session:
-            _settle(session, now)
             row = session.scalars(due).first()
             if row is None:
                 return None
             row.state, row.attempts, row.due_at = "taken", row.attempts + 1, now + LEASE
             session.flush()
             return _notice(row)
+
+    def give_up_notices(self, now: datetime) -> None:
+        """Settle what nobody is at work on any more, and what was not sent in its time."""
+        lost = update(NoticeRow).where(NoticeRow.state == "handed", NoticeRow.due_at <= now)
+        nobody_has_it = or_(
+            NoticeRow.state == "waiting", and_(NoticeRow.state == "taken", NoticeRow.due_at <= now)
+        )
+        old = update(NoticeRow).where(nobody_has_it, NoticeRow.expires_at <= now)
+        why = func.concat_ws("; ", "not delivered in its time", func.nullif(NoticeRow.error, ""))
+        with self._transaction() as session:
+            session.execute(
+                lost.values(state="uncertain", error="its sender died as it was handed over")
+            )
+            session.execute(old.values(state="failed", error=why))
 
     def hand_over(self, notice: Notice, now: datetime) -> bool:
         """Say that a notice that was taken is handed over now; False if somebody else has it."""
@@ -215,7 +227,7 @@ class NoticeQueries(Sessions):
         """
         west, south, east, north = bounding_box(area)
         row = SubscriptionRow(
-            address=_email_address(address),
+            address=email_address(address),
             area=to_geojson(area),
             magnitude=magnitude,
             west=west,
@@ -284,24 +296,14 @@ class NoticeQueries(Sessions):
             return bool(session.execute(ours.values(**values).returning(NoticeRow.id)).all())
 
 
-def _settle(session: Session, now: datetime) -> None:
-    """Give up what nobody is at work on any more, or has not been sent in its time."""
-    session.execute(
-        update(NoticeRow)
-        .where(NoticeRow.state == "handed", NoticeRow.due_at <= now)
-        .values(state="uncertain", error="its sender died as it was handed over")
-    )
-    nobody_has_it = or_(
-        NoticeRow.state == "waiting", and_(NoticeRow.state == "taken", NoticeRow.due_at <= now)
-    )
-    session.execute(
-        update(NoticeRow)
-        .where(nobody_has_it, NoticeRow.expires_at <= now)
-        .values(state="failed", error="not delivered in its time; last: " + NoticeRow.error)
-    )
+def email_address(text: str) -> str:
+    """Check an e-mail address.
 
-
-def _email_address(text: str) -> str:
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
     try:
         return TypeAdapter(EmailAddress).validate_python(text)
     except ValidationError:
