@@ -4,7 +4,6 @@ https://www.standardwebhooks.com, version 1: libraries in many languages verify 
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -59,6 +58,7 @@ def post(settings: Notification, notice: Notice, hand_over: Callable[[], None]) 
         raise ConfigurationError("notification.webhook is not set")
     connection, target = _open(settings.webhook.get_secret_value())
     body = json.dumps(_body(notice)).encode()
+    headers = _headers(settings, notice.token, body)
     with closing(connection):
         try:
             connection.connect()
@@ -70,7 +70,7 @@ def post(settings: Notification, notice: Notice, hand_over: Callable[[], None]) 
         last.start()
         hand_over()
         try:
-            connection.request("POST", target, body, _headers(settings, notice.token, body))
+            connection.request("POST", target, body, headers)
             answer = connection.getresponse()
         except (OSError, HTTPException) as error:
             said = f"the webhook fell silent with the message: {type(error).__name__}"
@@ -104,7 +104,7 @@ def _key(secret: str) -> bytes:
         return secret.encode()
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ConfigurationError(
             "notification.webhook_secret begins with whsec_, but what follows is not base64"
         ) from None
