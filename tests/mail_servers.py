@@ -65,7 +65,7 @@ def mail_server(password: str = "", **given: Any) -> Iterator[Mailbox]:
     def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> Any:
         said = data.password.decode()
         box.logins.append((data.login.decode(), said, session.ssl is not None))
-        return AuthResult(success=said == password)
+        return AuthResult(success=said == password, handled=False)
 
     controller = Controller(
         box, hostname="127.0.0.1", port=box.port, authenticator=authenticate, **given
