@@ -120,6 +120,19 @@ def test_several_deliver_at_once_and_nobody_is_told_twice(
     assert sorted(one["To"] for one in mailbox.messages) == sorted(everybody)
 
 
+def test_who_was_told_of_the_start_is_told_of_the_end(
+    catalog: Catalog, activation: Activation, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    told = settings(tmp_path, mailbox.port, recipients=("one@example.org",))
+    tell(told, catalog, activation)
+    more = settings(tmp_path, mailbox.port, recipients=("one@example.org", "new@example.org"))
+    known = catalog.told(activation.id, "activation-started")
+    said = of_withdrawal(activation, "a revision: magnitude 4.1")
+    assert queue(more, catalog, activation, "withdrawn", "", said, known) == 1
+    assert deliver(more, catalog) == Delivered(sent=2)
+    assert {one["To"] for one in mailbox.messages} == {"one@example.org"}
+
+
 def test_the_news_of_a_pass_grows_old(
     catalog: Catalog, activation: Activation, mailbox: Mailbox, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ def as_text(message: Message) -> str:
     if message.points:
         blocks.append("\n".join(f"  - {point}" for point in message.points))
     if message.link is not None:
-        blocks.append(f"Map, files and where they come from:\n{message.link}")
+        blocks.append(f"The page of the activation:\n{message.link}")
     width = max((len(name) for name, _ in message.event), default=0)
     blocks.append("\n".join(f"{name:{width}}  {value}" for name, value in message.event))
     # What mail programs take for the beginning of a signature.
@@ -44,7 +44,7 @@ def as_html(message: Message, picture: str | None) -> str:
         )
     if message.link is not None:
         link = escape(message.link)
-        words = "Map, files and where they come from"
+        words = "The page of the activation"
         parts.append(f'<p style="margin:12px 0"><a href="{link}">{words}</a></p>')
     rows = "".join(
         f'<tr><th style="{_CELL};font-weight:normal;color:#595959">{escape(name)}</th>'
