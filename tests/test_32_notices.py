@@ -43,6 +43,7 @@ def test_asked_twice_or_at_once_there_is_one(catalog: Catalog, activation: str) 
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(ask, range(8))) == [0] * 7 + [2]
+    assert put(catalog, activation, "A@EXAMPLE.org") == 0
     assert put(catalog, activation, "a@example.org", key="another") == 1
     assert put(catalog, activation) == 0
     assert catalog.told(activation, "map-ready") == ["a@example.org", WEBHOOK]

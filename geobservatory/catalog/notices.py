@@ -116,7 +116,8 @@ class NoticeQueries(Sessions):
                 "due_at": now,
                 "expires_at": expires_at,
             }
-            for one in {one.casefold(): one for one in reversed(recipients)}.values()
+            # No mail server in use tells letter case apart.
+            for one in dict.fromkeys(one.lower() for one in recipients)
         ]
         if not rows or expires_at <= now:
             return 0
