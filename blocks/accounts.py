@@ -83,6 +83,10 @@ class NotificationAccount(Block):
     sender: str | None = None
     recipients: list[str] = Field(default_factory=list)
     webhook: SecretStr | None = Field(default=None, description="Address; often itself a secret")
+    webhook_secret: SecretStr | None = Field(default=None, description="Signs what is posted")
+    pages: str | None = Field(
+        default=None, description="Where people reach the folder `products`; no links if not set"
+    )
 
     def to_settings(self) -> Notification:
         """Give the settings' section."""

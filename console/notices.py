@@ -1,4 +1,4 @@
-"""`geobs notices`, `geobs subscribe` and `geobs subscriptions`: who is told, and who was."""
+"""`geobs notices`, `notify`, `subscribe` and `subscriptions`: who is told, and who was."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(notices)
+    app.command()(notify)
     app.command()(subscribe)
     app.command()(subscriptions)
 
@@ -23,13 +24,16 @@ def notices(
         str | None, typer.Argument(metavar="ID", help="Only of this activation.")
     ] = None,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Send again what failed or may not have arrived.")
+        bool,
+        typer.Option("--retry", help="Send now what waits, failed or may not have arrived."),
     ] = False,
     as_json: _Json = False,
 ) -> None:
     """Print who was told of what, what waits to be sent, and what failed.
 
-    Example: geobs notices
+    What is uncertain may have arrived: it is sent again with --retry only.
+
+    Example: geobs notices earthquake-20230908 --retry
     """
     from datetime import UTC, datetime
 
@@ -39,21 +43,46 @@ def notices(
 
     settings = load_settings()
     with open_configured_catalog(settings) as catalog:
+        activation = None if identifier is None else catalog.activation(identifier).id
         if retry:
-            catalog.retry_notices(datetime.now(UTC))
+            catalog.retry_notices(datetime.now(UTC), activation)
             deliver(settings, catalog)
-        found = catalog.notices(None if identifier is None else catalog.activation(identifier).id)
+        found = catalog.notices(activation)
     if as_json:
         print_json([vars(one) for one in found])
         return
     print_table(
         "Notices",
-        ("queued", "state", "recipient", "subject", "error"),
+        ("queued", "state", "attempts", "recipient", "subject", "error"),
         [
-            (f"{one.created_at:%F %T}", one.state, one.recipient, one.content["subject"], one.error)
+            (
+                f"{one.created_at:%F %T}",
+                _state(one),
+                one.attempts,
+                one.recipient,
+                one.content["subject"],
+                one.error,
+            )
             for one in found
         ],
     )
+
+
+def notify(
+    test: Annotated[
+        str, typer.Option("--test", metavar="ADDRESS", help="E-mail address, or `webhook`.")
+    ],
+) -> None:
+    """Send one test message by the configured way: the first thing to do once it is configured.
+
+    Example: geobs notify --test duty@example.org
+    """
+    from geobservatory.catalog.notices import WEBHOOK, email_address
+    from geobservatory.notify.deliver import send_test
+    from geobservatory.settings import load_settings
+
+    send_test(load_settings(), test if test == WEBHOOK else email_address(test))
+    print(f"sent to {test}: the receiver's server has taken it")
 
 
 def subscribe(
@@ -77,11 +106,10 @@ def subscribe(
     from geobservatory.globe import circle
     from geobservatory.settings import load_settings
 
-    name, at, domain = address.rpartition("@")
-    if not (name and at and domain) or any(sign.isspace() or sign in "<>," for sign in address):
-        raise InputError(f"{address!r} is no e-mail address")
     if (lat is None) != (lon is None):
         raise InputError("--lat and --lon come together or not at all")
+    if aoi is not None and lat is not None:
+        raise InputError("give --aoi, or --lat and --lon, not both")
     if aoi is not None:
         area = read_area(aoi)
     elif lat is not None and lon is not None:
@@ -128,3 +156,10 @@ def subscriptions(
             for one in found
         ],
     )
+
+
+def _state(notice: Any) -> str:
+    """Say where a notice stands, and until when nothing happens to it."""
+    if notice.state == "waiting" and notice.attempts > 0:
+        return f"waiting until {notice.due_at:%F %T}"
+    return str(notice.state)

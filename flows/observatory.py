@@ -14,7 +14,13 @@ from geobservatory.errors import ConfigurationError, TransientError
 from geobservatory.events.form import ActivationForm
 from geobservatory.events.model import Activation, ActivationState
 from tasks.activations import record_activation, set_state, take_up
-from tasks.notices import deliver_notices, tell_of_map, tell_of_passes, tell_of_start
+from tasks.notices import (
+    deliver_notices,
+    tell_of_map,
+    tell_of_passes,
+    tell_of_start,
+    tell_of_withdrawal,
+)
 from tasks.pairs import Plan, choose_pairs
 from tasks.publish import publish
 from tasks.reports import report_event, report_plan, report_results
@@ -48,6 +54,8 @@ def respond_to_event(request: ActivationForm) -> State:
             )
         if activation.state is ActivationState.WITHDRAWN:
             # Between the alert and this run a revision took it back; a person would have reopened.
+            tell_of_withdrawal(activation)
+            deliver_notices()
             return Completed(
                 name="Withdrawn", message=f"{activation.id}: {activation.state_reason}"
             )

@@ -52,6 +52,14 @@ def within_180(area: Polygon) -> Polygon | MultiPolygon:
     return parts[0] if len(parts) == 1 else MultiPolygon(parts)
 
 
+def meet(one: BaseGeometry, other: BaseGeometry) -> bool:
+    """Tell whether two areas touch, over the antimeridian and at a pole too."""
+    if any(translate(one, xoff=turn).intersects(other) for turn in (-360, 0, 360)):
+        return True
+    # All longitudes of a pole are one place.
+    return one.bounds[3] == other.bounds[3] == 90 or one.bounds[1] == other.bounds[1] == -90
+
+
 def area_km2(geometry: Mapping[str, Any]) -> float:
     """Measure a GeoJSON geometry's area on the WGS84 ellipsoid, square kilometres."""
     area = shape(geometry)

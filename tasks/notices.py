@@ -19,6 +19,16 @@ def tell_of_start(activation: Activation) -> None:
 
 
 @task(**RETRY_TRANSIENT)
+def tell_of_withdrawal(activation: Activation) -> None:
+    """Tell whoever was told of the start that the activation was taken back."""
+    settings = settings_with_blocks()
+    with open_configured_catalog(settings) as catalog:
+        told = catalog.told(activation.id, "activation-started")
+        said = message.of_withdrawal(activation, activation.state_reason)
+        queue(settings, catalog, activation, "withdrawn", "", said, told)
+
+
+@task(**RETRY_TRANSIENT)
 def tell_of_passes(activation: Activation, plan: Plan) -> None:
     """Tell when satellites come over, if anything is still waited for."""
     if not plan.waits_for or not plan.passes:
@@ -28,8 +38,9 @@ def tell_of_passes(activation: Activation, plan: Plan) -> None:
          f"{one.coverage:.0%} of the area")
         for one in plan.passes[:5]
     ]  # fmt: skip
-    # One notice for each pass that is the next: not one for each time it is looked at.
-    key = f"{coming[0][0]:%Y%m%dT%H}"
+    # One notice for each pass that is the next: not one for each time it is looked at, though the
+    # prediction moves by seconds.
+    key = f"{plan.passes[0].relative_orbit}-{coming[0][0]:%Y%m%d}"
     _queue(activation, "pass-predicted", key, message.of_passes(activation, coming))
 
 

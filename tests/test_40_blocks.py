@@ -30,7 +30,13 @@ def test_blocks_give_what_the_settings_do_not(
 ) -> None:
     from pydantic import SecretStr
 
-    from blocks.accounts import Catalogue, EngineChoice, HubAccount, register_blocks
+    from blocks.accounts import (
+        Catalogue,
+        EngineChoice,
+        HubAccount,
+        NotificationAccount,
+        register_blocks,
+    )
     from blocks.settings import settings_with_blocks
     from geobservatory.settings.model import Engine
 
@@ -42,6 +48,11 @@ def test_blocks_give_what_the_settings_do_not(
     HubAccount(**account, password=SecretStr("geheim")).save("mirror")
     Catalogue(database_url=SecretStr("postgresql://me:geheim@h/d")).save("default")
     EngineChoice(settings=Engine(threads=3)).save("default")
+    NotificationAccount(
+        recipients=["duty@example.org"],
+        webhook=SecretStr("https://hooks.example.org/geheim"),
+        webhook_secret=SecretStr("geheim"),
+    ).save("default")
 
     settings = settings_with_blocks()
     (hub,) = settings.hubs
@@ -51,6 +62,9 @@ def test_blocks_give_what_the_settings_do_not(
     assert settings.database_url is not None
     assert settings.database_url.get_secret_value() == "postgresql://me:geheim@h/d"
     assert settings.engine.threads == 3
+    assert settings.notification.recipients == ("duty@example.org",)
+    assert settings.notification.webhook_secret is not None
+    assert settings.notification.webhook_secret.get_secret_value() == "geheim"
     assert "geheim" not in repr(settings)
 
     # The file and variables win.

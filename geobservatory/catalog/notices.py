@@ -2,29 +2,37 @@
 
 A notice is queued once for a recipient, whoever queues it how often. It goes out in three steps, so
 that a process that is killed leaves no doubt: *taken* (nothing has been handed over; anybody may
-take it again once the lease has run out), *handed* (set just before the server gets the message),
-*sent*. Who dies between the last two leaves a notice of which nobody knows whether it arrived: it
-becomes *uncertain* and is not sent again unless a person asks, because nobody shall be told twice.
+take it again once the lease has run out), *handed* (set just before the server gets the last word
+of the message), *sent*. Who dies between the last two leaves a notice of which nobody knows whether
+it arrived: it becomes *uncertain* and is not sent again unless a person asks, because nobody shall
+be told twice.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+from pydantic import TypeAdapter, ValidationError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from geobservatory.catalog.session import Sessions
 from geobservatory.catalog.tables import NoticeRow, SubscriptionRow
-from geobservatory.errors import NotFoundError
+from geobservatory.errors import InputError, NotFoundError
 from geobservatory.events.geojson import to_geojson
-from geobservatory.globe import bounding_box
+from geobservatory.globe import bounding_box, meet
+from geobservatory.settings.model import EmailAddress
 
-# Longer than any server may take to answer.
-LEASE = timedelta(minutes=10)
+# The recipient of what goes to the configured address, which is a secret and stands in no table.
+WEBHOOK = "webhook"
+# Longer than any attempt may take; counted anew from the hand-over.
+LEASE = timedelta(minutes=20)
+# For so long it is tried.
+PATIENCE = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,13 @@ class Notice:
     recipient
         An e-mail address, or ``webhook``.
     content
-        ``subject``, ``text``, and perhaps ``link`` and ``picture``.
+        What is said: a `geobservatory.notify.message.Message`.
     state
         ``waiting``, ``taken``, ``handed``, ``sent``, ``failed`` or ``uncertain``.
+    token
+        What receivers know it by, however often it is sent.
+    expires_at
+        From then on it is not worth sending.
     """
 
     id: int
@@ -52,8 +64,10 @@ class Notice:
     state: str
     attempts: int
     error: str
+    token: UUID
     created_at: datetime
     due_at: datetime
+    expires_at: datetime
     sent_at: datetime | None
 
 
@@ -79,8 +93,11 @@ class NoticeQueries(Sessions):
         recipients: Sequence[str],
         content: Mapping[str, Any],
         now: datetime,
+        expires_at: datetime,
     ) -> int:
         """Queue a notice for each recipient that was not queued one of this kind and key before.
+
+        Nothing is queued that has expired. An address in other letter case is the same recipient.
 
         Returns
         -------
@@ -97,30 +114,35 @@ class NoticeQueries(Sessions):
                 "state": "waiting",
                 "created_at": now,
                 "due_at": now,
+                "expires_at": expires_at,
             }
-            for one in dict.fromkeys(recipients)
+            # No mail server in use tells letter case apart.
+            for one in dict.fromkeys(one.lower() for one in recipients)
         ]
-        if not rows:
+        if not rows or expires_at <= now:
             return 0
         statement = upsert(NoticeRow).values(rows).on_conflict_do_nothing()
         with self._transaction() as session:
             return len(session.execute(statement.returning(NoticeRow.id)).all())
 
-    def take_notice(self, now: datetime) -> Notice | None:
-        """Take the notice that has waited longest for oneself; None if none is due."""
+    def take_notice(self, now: datetime, *, webhook: bool) -> Notice | None:
+        """Take the notice that has waited longest for oneself; None if none is due.
+
+        Parameters
+        ----------
+        webhook
+            Of those for the webhook; else of those for e-mail.
+        """
+        recipient = NoticeRow.recipient
         due = (
             select(NoticeRow)
-            .where(NoticeRow.due_at <= now)
-            .where(or_(NoticeRow.state == "waiting", NoticeRow.state == "taken"))
+            .where(NoticeRow.due_at <= now, NoticeRow.state.in_(("waiting", "taken")))
+            .where(recipient == WEBHOOK if webhook else recipient != WEBHOOK)
             .order_by(NoticeRow.due_at, NoticeRow.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        lost = update(NoticeRow).where(NoticeRow.state == "handed", NoticeRow.due_at <= now)
         with self._transaction() as session:
-            session.execute(
-                lost.values(state="uncertain", error="its sender died as it was handed over")
-            )
             row = session.scalars(due).first()
             if row is None:
                 return None
@@ -128,13 +150,27 @@ class NoticeQueries(Sessions):
             session.flush()
             return _notice(row)
 
-    def hand_over(self, notice: Notice) -> bool:
+    def give_up_notices(self, now: datetime) -> None:
+        """Settle what nobody is at work on any more, and what was not sent in its time."""
+        lost = update(NoticeRow).where(NoticeRow.state == "handed", NoticeRow.due_at <= now)
+        nobody_has_it = or_(
+            NoticeRow.state == "waiting", and_(NoticeRow.state == "taken", NoticeRow.due_at <= now)
+        )
+        old = update(NoticeRow).where(nobody_has_it, NoticeRow.expires_at <= now)
+        why = func.concat_ws("; ", "not delivered in its time", func.nullif(NoticeRow.error, ""))
+        with self._transaction() as session:
+            session.execute(
+                lost.values(state="uncertain", error="its sender died as it was handed over")
+            )
+            session.execute(old.values(state="failed", error=why))
+
+    def hand_over(self, notice: Notice, now: datetime) -> bool:
         """Say that a notice that was taken is handed over now; False if somebody else has it."""
-        return self._move(notice, "taken", state="handed")
+        return self._move(notice, "taken", state="handed", due_at=now + LEASE)
 
     def notice_sent(self, notice: Notice, now: datetime) -> None:
-        """Say that the server has taken a notice."""
-        self._move(notice, "handed", state="sent", sent_at=now, error="")
+        """Say that the server has taken a notice; late is better than uncertain."""
+        self._move(notice, "handed", "uncertain", state="sent", sent_at=now, error="")
 
     def notice_failed(self, notice: Notice, error: str, again: datetime | None) -> None:
         """Say that a notice could not be handed over, and when to try again; None for never."""
@@ -142,7 +178,7 @@ class NoticeQueries(Sessions):
         values: dict[str, Any] = {"state": state, "error": error[:500] or "failed"}
         if again is not None:
             values["due_at"] = again
-        self._move(notice, "taken", "handed", **values)
+        self._move(notice, "taken", "handed", "uncertain", **values)
 
     def notice_uncertain(self, notice: Notice, error: str) -> None:
         """Say that nobody can tell whether a notice arrived."""
@@ -156,18 +192,43 @@ class NoticeQueries(Sessions):
         with self._transaction() as session:
             return [_notice(row) for row in session.scalars(wanted)]
 
-    def retry_notices(self, now: datetime) -> int:
-        """Queue again what failed or is uncertain; a person has asked for it."""
-        given_up = update(NoticeRow).where(NoticeRow.state.in_(("failed", "uncertain")))
+    def retry_notices(self, now: datetime, activation_id: str | None = None) -> int:
+        """Make due what failed, is uncertain or waits for its next attempt; a person has asked.
+
+        Returns
+        -------
+        int
+            How many.
+        """
+        held_up = update(NoticeRow).where(NoticeRow.state.in_(("failed", "uncertain", "waiting")))
+        if activation_id is not None:
+            held_up = held_up.where(NoticeRow.activation_id == activation_id)
         with self._transaction() as session:
-            again = given_up.values(state="waiting", due_at=now, attempts=0)
+            # The count of attempts goes on: it tells a late answer to an earlier attempt apart.
+            again = held_up.values(state="waiting", due_at=now, expires_at=now + PATIENCE)
             return len(session.execute(again.returning(NoticeRow.id)).all())
 
+    def told(self, activation_id: str, kind: str) -> list[str]:
+        """List the recipients that notices of a kind were queued for."""
+        wanted = (
+            select(NoticeRow.recipient)
+            .where(NoticeRow.activation_id == activation_id, NoticeRow.kind == kind)
+            .distinct()
+        )
+        with self._transaction() as session:
+            return sorted(session.scalars(wanted))
+
     def subscribe(self, address: str, area: BaseGeometry, magnitude: float | None) -> Subscription:
-        """Record that somebody wants to be told."""
+        """Record that somebody wants to be told; the same wish again is the same subscription.
+
+        Raises
+        ------
+        InputError
+            If that is no e-mail address.
+        """
         west, south, east, north = bounding_box(area)
         row = SubscriptionRow(
-            address=address,
+            address=email_address(address),
             area=to_geojson(area),
             magnitude=magnitude,
             west=west,
@@ -175,7 +236,15 @@ class NoticeQueries(Sessions):
             east=east,
             north=north,
         )
+        same = select(SubscriptionRow).where(
+            func.lower(SubscriptionRow.address) == row.address.lower(),
+            SubscriptionRow.area == row.area,
+            SubscriptionRow.magnitude.is_not_distinct_from(magnitude),
+            SubscriptionRow.confirmed_at.is_not(None),
+        )
         with self._transaction() as session:
+            if (known := session.scalars(same).first()) is not None:
+                return _subscription(known)
             session.add(row)
             session.flush()
             session.refresh(row)
@@ -206,14 +275,14 @@ class NoticeQueries(Sessions):
             return [_subscription(row) for row in session.scalars(wanted)]
 
     def subscribers(self, area: BaseGeometry, magnitude: float | None) -> list[str]:
-        """List the addresses to be told of something in an area.
+        """List the addresses to be told of something in an area, over the antimeridian too.
 
         An event whose magnitude is not known is told to all.
         """
         return [
             one.address
             for one in self.subscriptions()
-            if one.area.intersects(area)
+            if meet(one.area, area)
             and (one.magnitude is None or magnitude is None or magnitude >= one.magnitude)
         ]
 
@@ -226,6 +295,20 @@ class NoticeQueries(Sessions):
         )
         with self._transaction() as session:
             return bool(session.execute(ours.values(**values).returning(NoticeRow.id)).all())
+
+
+def email_address(text: str) -> str:
+    """Check an e-mail address.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    try:
+        return TypeAdapter(EmailAddress).validate_python(text)
+    except ValidationError:
+        raise InputError(f"{text!r} is no e-mail address (plain ASCII, as name@host)") from None
 
 
 def _notice(row: NoticeRow) -> Notice:

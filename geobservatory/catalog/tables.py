@@ -7,6 +7,7 @@ views add geometry (see `geobservatory.catalog.migrate`).
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -451,8 +452,11 @@ class NoticeRow(Base):
     state: Mapped[str]
     attempts: Mapped[int] = mapped_column(server_default="0")
     error: Mapped[str] = mapped_column(server_default="")
+    # What receivers know it by: unlike the number it is no other database's too.
+    token: Mapped[UUID] = mapped_column(unique=True, server_default=func.gen_random_uuid())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
 
     __table_args__ = (

@@ -1,26 +1,28 @@
 """Send what waits, try again what failed, and never twice what arrived."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
+from uuid import uuid4
 
 from shapely.geometry import shape
 
-from geobservatory.catalog.notices import Notice, NoticeQueries
+from geobservatory.catalog.notices import PATIENCE, WEBHOOK, Notice, NoticeQueries
 from geobservatory.errors import ConfigurationError, GeobservatoryError, TransientError
 from geobservatory.events.model import Activation
 from geobservatory.notify.email import send_email
 from geobservatory.notify.message import Message
-from geobservatory.notify.sending import WEBHOOK, BusyError, UncertainError
+from geobservatory.notify.sending import DownError, UncertainError
 from geobservatory.notify.webhook import post
-from geobservatory.settings.model import Settings
+from geobservatory.settings.model import Notification, Settings
 
 _LOG = logging.getLogger(__name__)
 _CHANCE = SystemRandom()
-# From half a minute to an hour apart, for two days.
-_FIRST_S, _LONGEST_S, _ATTEMPTS = 30.0, 3600.0, 60
+# From half a minute to an hour apart.
+_FIRST_S, _LONGEST_S = 30.0, 3600.0
 
 
 @dataclass(frozen=True)
@@ -39,21 +41,35 @@ def queue(
     kind: str,
     key: str,
     message: Message,
+    recipients: Sequence[str] | None = None,
 ) -> int:
     """Queue a message for everybody who is to be told; who was told already is not told again.
+
+    Parameters
+    ----------
+    recipients
+        Who is told; if not given those of the settings, the webhook, and whoever has subscribed to
+        a place and magnitude like the activation's.
 
     Returns
     -------
     int
         For how many it is new.
     """
-    event, told = activation.request.event, settings.notification
-    recipients = list(told.recipients)
-    recipients += catalog.subscribers(shape(activation.request.area), event.magnitude)
-    if told.webhook is not None:
-        recipients.append(WEBHOOK)
     now = datetime.now(UTC)
-    return catalog.queue_notice(activation.id, kind, key, recipients, message.content(), now)
+    pages = settings.notification.pages
+    link = None if pages is None else f"{pages.rstrip('/')}/{activation.id}/index.html"
+    return catalog.queue_notice(
+        activation.id,
+        kind,
+        key,
+        _recipients(settings.notification, catalog, activation)
+        if recipients is None
+        else recipients,
+        replace(message, link=link).content(),
+        now,
+        now + PATIENCE if message.until is None else message.until,
+    )
 
 
 def deliver(
@@ -61,50 +77,98 @@ def deliver(
     catalog: NoticeQueries,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Delivered:
-    """Send every notice that is due; several processes may do so at once."""
-    sent = later = failed = 0
-    while (notice := catalog.take_notice(clock())) is not None:
-        outcome = _send(settings, catalog, notice, clock)
-        sent += outcome == "sent"
-        later += outcome == "later"
-        failed += outcome == "failed"
-    return Delivered(sent, later, failed)
+    """Send every notice that is due; several processes may do so at once.
+
+    A server that is down is asked once a round, not once a notice.
+
+    Raises
+    ------
+    TransientError
+        If the catalogue does not answer; what was under way is taken up again, or is uncertain.
+    """
+    catalog.give_up_notices(clock())
+    done: Counter[str] = Counter()
+    for webhook in (False, True):
+        is_up = True
+        while is_up and (notice := catalog.take_notice(clock(), webhook=webhook)) is not None:
+            outcome, is_up = _attempt(settings, catalog, notice, clock)
+            done[outcome] += 1
+    return Delivered(**done)
 
 
-def _send(
+def send_test(settings: Settings, recipient: str) -> None:
+    """Send a message that says that messages arrive; nothing is recorded.
+
+    Raises
+    ------
+    GeobservatoryError
+        If it could not be sent; the message says why.
+    """
+    said = Message(
+        "Test of geObservatory", ("Whoever reads this is told of activations and maps.",)
+    )
+    now = datetime.now(UTC)
+    notice = Notice(
+        id=0, activation_id="", kind="test", key="", recipient=recipient, content=said.content(),
+        state="taken", attempts=1, error="", token=uuid4(), created_at=now, due_at=now,
+        expires_at=now, sent_at=None,
+    )  # fmt: skip
+    _send(settings, notice, lambda: None)
+
+
+def _recipients(told: Notification, catalog: NoticeQueries, activation: Activation) -> list[str]:
+    request = activation.request
+    found = [*told.recipients]
+    found += catalog.subscribers(shape(request.area), request.event.magnitude)
+    return found if told.webhook is None else [*found, WEBHOOK]
+
+
+def _attempt(
     settings: Settings, catalog: NoticeQueries, notice: Notice, clock: Callable[[], datetime]
-) -> str:
+) -> tuple[str, bool]:
+    """Send a notice and record what came of it; whether the way to its receiver is open."""
+
     def hand_over() -> None:
-        if not catalog.hand_over(notice):
+        if not catalog.hand_over(notice, clock()):
             raise _TakenError(f"notice {notice.id} was taken by somebody else")
 
     try:
-        if notice.recipient == WEBHOOK:
-            post(settings.notification, notice, hand_over)
-        else:
-            pictures = settings.data_dir / "products"
-            send_email(settings.notification, notice, pictures, hand_over)
+        _send(settings, notice, hand_over)
     except _TakenError:
-        return "later"
+        return "later", True
     except UncertainError as error:
         catalog.notice_uncertain(notice, str(error))
-    except (TransientError, BusyError, ConfigurationError) as error:
-        if notice.attempts < _ATTEMPTS:
-            pause = max(_pause_s(notice.attempts), getattr(error, "after_s", 0.0))
-            catalog.notice_failed(notice, str(error), clock() + timedelta(seconds=pause))
-            return "later"
-        catalog.notice_failed(notice, str(error), None)
+        _LOG.warning("notice %s to %s may have arrived: %s", notice.id, notice.recipient, error)
+        return "failed", False
+    except (TransientError, ConfigurationError) as error:
+        is_up = not isinstance(error, DownError | ConfigurationError)
+        pause_s = max(_pause_s(notice.attempts), getattr(error, "after_s", 0.0))
+        again = clock() + timedelta(seconds=pause_s)
+        if again < notice.expires_at:
+            catalog.notice_failed(notice, str(error), again)
+            _LOG.warning("notice %s to %s waits: %s", notice.id, notice.recipient, error)
+            return "later", is_up
+        catalog.notice_failed(notice, f"given up: {error}", None)
+        _LOG.warning("notice %s to %s is given up: %s", notice.id, notice.recipient, error)
+        return "failed", is_up
     except GeobservatoryError as error:
         catalog.notice_failed(notice, str(error), None)
+        _LOG.warning("notice %s to %s failed: %s", notice.id, notice.recipient, error)
+        return "failed", True
+    catalog.notice_sent(notice, clock())
+    return "sent", True
+
+
+def _send(settings: Settings, notice: Notice, hand_over: Callable[[], None]) -> None:
+    if notice.recipient == WEBHOOK:
+        post(settings.notification, notice, hand_over)
     else:
-        catalog.notice_sent(notice, clock())
-        return "sent"
-    _LOG.warning("notice %s to %s failed", notice.id, notice.recipient)
-    return "failed"
+        send_email(settings.notification, notice, settings.data_dir / "products", hand_over)
 
 
 def _pause_s(attempts: int) -> float:
-    return float(min(_LONGEST_S, _FIRST_S * 2.0 ** (attempts - 1))) * _CHANCE.uniform(0.7, 1.3)
+    doubled = _FIRST_S * 2.0 ** min(attempts - 1, 10)
+    return min(_LONGEST_S, doubled) * _CHANCE.uniform(0.7, 1.3)
 
 
 class _TakenError(GeobservatoryError):

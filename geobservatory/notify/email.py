@@ -1,22 +1,31 @@
-"""Notices as e-mail."""
+"""Notices to a mail server, which has a message once it has heard the dot at its end.
+
+So the whole message goes out first, then the catalogue hears that it is handed over, then goes the
+dot: whatever breaks before, nothing has been delivered (RFC 5321, section 4.1.1.4).
+"""
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from email.message import EmailMessage
-from email.utils import format_datetime
+from contextlib import contextmanager, suppress
+from email.utils import parseaddr
 from pathlib import Path
+from threading import Timer
 
 from geobservatory.catalog.notices import Notice
 from geobservatory.errors import ConfigurationError, GeobservatoryError, TransientError
-from geobservatory.notify.sending import UncertainError
+from geobservatory.notify.letter import on_the_wire, write
+from geobservatory.notify.sending import DownError, UncertainError, printable
 from geobservatory.settings.model import Notification
 
-_TIMEOUT_S = 60
+_TIMEOUT_S = 60.0
+# For so long a server may think about a message it has (RFC 5321, section 4.5.3.2.6).
+_VERDICT_S = 600.0
+# For all together, however slowly a server speaks; less than the lease of a notice.
+_WHOLE_S = 900.0
 # From there on TLS comes first; elsewhere it is asked for once connected.
 _TLS_PORT = 465
-_LARGEST_PICTURE = 8_000_000
 
 
 def send_email(
@@ -29,92 +38,146 @@ def send_email(
     pictures
         Folder that the notice's picture is named under.
     hand_over
-        Called when all is said but the message itself.
+        Called when the server has all of the message but its end; if it raises, nothing is sent.
 
     Raises
     ------
+    DownError
+        If the server cannot be reached or closes.
     TransientError
-        If the server is busy or cannot be reached.
+        If it does not take this message for now.
     UncertainError
         If it fell silent with the message in its hands.
     GeobservatoryError
-        If it refuses the sender, the recipient or the message for good.
+        If it refuses the recipient or the message for good.
     ConfigurationError
-        If no server or sender is configured.
+        If no server or sender is configured, or the server refuses the account or the sender.
     """
     if settings.smtp_host is None or settings.sender is None:
         raise ConfigurationError("notification.smtp_host and notification.sender are not set")
-    message = write(settings.sender, notice, pictures)
-    with _server(settings) as server:
-        _say(server, lambda: server.mail(settings.sender or ""), "sender")
-        _say(server, lambda: server.rcpt(notice.recipient), "recipient")
+    content = on_the_wire(write(settings.sender, notice, pictures))
+    sender = parseaddr(settings.sender)[1]
+    with _server(settings, settings.smtp_host) as server:
+        try:
+            _ask("sender", lambda: server.mail(sender))
+        except TransientError:
+            raise
+        except GeobservatoryError as error:
+            raise ConfigurationError(str(error)) from None
+        _ask("recipient", lambda: server.rcpt(notice.recipient))
+        _ask("message", lambda: server.docmd("DATA"), wanted=3)
+        with _or_down("breaks off"):
+            _socket(server).sendall(content)
         hand_over()
         try:
-            code, answer = server.data(message.as_bytes())
-        except (smtplib.SMTPServerDisconnected, OSError) as error:
-            raise UncertainError(f"the mail server fell silent: {error}") from error
-        _check(code, answer, "message")
-
-
-def write(sender: str, notice: Notice, pictures: Path) -> EmailMessage:
-    """Write the message; the same notice has the same Message-ID however often it is sent."""
-    message = EmailMessage()
-    message["From"], message["To"] = sender, notice.recipient
-    message["Subject"] = notice.content["subject"]
-    message["Date"] = format_datetime(notice.created_at)
-    domain = sender.rpartition("@")[2].strip(">") or "localhost"
-    message["Message-ID"] = f"<{notice.activation_id}.{notice.id}@{domain}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(notice.content["text"])
-    picture = notice.content.get("picture")
-    path = pictures / picture if picture else None
-    if path is not None and path.is_file() and path.stat().st_size < _LARGEST_PICTURE:
-        content = path.read_bytes()
-        message.add_attachment(content, maintype="image", subtype="png", filename=path.name)
-    return message
+            _socket(server).settimeout(_VERDICT_S)
+            _socket(server).sendall(b".\r\n")
+            code, answer = server.getreply()
+        except OSError as error:
+            said = f"the mail server fell silent with the message: {type(error).__name__}"
+            raise UncertainError(said) from None
+        _check("message", code, answer, wanted=2, uncertain=True)
 
 
 @contextmanager
-def _server(settings: Notification) -> Iterator[smtplib.SMTP]:
-    host, port = settings.smtp_host or "", settings.smtp_port
-    context = ssl.create_default_context()
-    try:
+def _server(settings: Notification, host: str) -> Iterator[smtplib.SMTP]:
+    """Connect, over TLS where it can be had, and log in."""
+    port = settings.smtp_port
+    with _or_down(f"{host}:{port} cannot be reached"):
         if port == _TLS_PORT:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT_S, context=context)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                host, port, timeout=_TIMEOUT_S, context=ssl.create_default_context()
+            )
         else:
             server = smtplib.SMTP(host, port, timeout=_TIMEOUT_S)
-            server.ehlo()
-            if server.has_extn("starttls"):
-                server.starttls(context=context)
-            elif settings.smtp_password is not None:
-                raise GeobservatoryError(f"{host} offers no TLS: the password is not sent in clear")
-        if settings.smtp_user is not None and settings.smtp_password is not None:
-            server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
-        else:
-            server.ehlo_or_helo_if_needed()
-    except smtplib.SMTPAuthenticationError as error:
-        # The answer may repeat what was sent.
-        raise GeobservatoryError(f"{host} refuses the account ({error.smtp_code})") from None
-    except (smtplib.SMTPException, OSError) as error:
-        raise TransientError(f"the mail server {host}: {type(error).__name__}") from error
+        # Else the dot waits for the server to acknowledge the message, some 40 ms in which nobody
+        # could tell whether it was delivered.
+        _socket(server).setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    last = Timer(_WHOLE_S, _cut, (server,))
+    last.daemon = True
+    last.start()
     try:
+        with _or_down("breaks off"):
+            server.ehlo_or_helo_if_needed()
+            if port != _TLS_PORT and server.has_extn("starttls"):
+                server.starttls(context=ssl.create_default_context())
+                server.ehlo()
+        _log_in(server, settings, host)
         yield server
+        with suppress(OSError):
+            server.quit()
     finally:
-        # Whether the server hears the farewell does not matter.
+        last.cancel()
         server.close()
 
 
-def _say(server: smtplib.SMTP, word: Callable[[], tuple[int, bytes]], what: str) -> None:
-    try:
-        code, answer = word()
-    except (smtplib.SMTPException, OSError) as error:
-        raise TransientError(f"the mail server: {type(error).__name__}") from error
-    _check(code, answer, what)
-
-
-def _check(code: int, answer: bytes, what: str) -> None:
-    """Raise for an answer that is no yes; 4xx may pass, 5xx will not (RFC 5321, section 4.2.1)."""
-    if 200 <= code < 300:
+def _log_in(server: smtplib.SMTP, settings: Notification, host: str) -> None:
+    if settings.smtp_user is None or settings.smtp_password is None:
         return
-    said = f"the mail server refuses the {what}: {code} {answer.decode(errors='replace')[:200]}"
-    raise TransientError(said) if 400 <= code < 500 else GeobservatoryError(said)
+    if not isinstance(server.sock, ssl.SSLSocket):
+        raise ConfigurationError(f"{host} offers no TLS: the password is not sent in clear")
+    # Errors here may repeat what was sent.
+    try:
+        server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+    except smtplib.SMTPAuthenticationError as error:
+        said = f"{host} refuses the account ({error.smtp_code})"
+        if 400 <= error.smtp_code < 500:
+            raise DownError(said) from None
+        raise ConfigurationError(said) from None
+    except UnicodeEncodeError:
+        raise ConfigurationError("notification.smtp_user and _password: ASCII only") from None
+    except smtplib.SMTPServerDisconnected:
+        raise DownError(f"{host} breaks off at the login") from None
+    except smtplib.SMTPException as error:
+        raise ConfigurationError(f"{host} offers no login: {type(error).__name__}") from None
+    except OSError as error:
+        raise DownError(f"{host} breaks off at the login: {type(error).__name__}") from None
+
+
+def _ask(what: str, say: Callable[[], tuple[int, bytes]], wanted: int = 2) -> None:
+    with _or_down("breaks off"):
+        code, answer = say()
+    _check(what, code, answer, wanted)
+
+
+def _check(what: str, code: int, answer: bytes, wanted: int, *, uncertain: bool = False) -> None:
+    """Raise for an answer that is no yes; 4xx may pass, 5xx will not (RFC 5321, section 4.2.1)."""
+    if code // 100 == wanted:
+        return
+    said = printable(
+        f"the mail server refuses the {what}: {code} {answer.decode(errors='replace')}"
+    )
+    if code == 421:
+        raise DownError(said)
+    if 400 <= code < 500:
+        raise TransientError(said)
+    if 500 <= code < 600:
+        raise GeobservatoryError(said)
+    said = printable(f"the mail server answers {code} to the {what}")
+    raise UncertainError(said) if uncertain else DownError(said)
+
+
+@contextmanager
+def _or_down(what: str) -> Iterator[None]:
+    """Take what goes wrong with a connection for a fault that may pass."""
+    try:
+        yield
+    except (OSError, UnicodeError) as error:
+        raise DownError(f"the mail server {what}: {printable(_reason(error))}") from None
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{error.smtp_code} {error.smtp_error!r}"
+    return f"{type(error).__name__} {getattr(error, 'strerror', None) or ''}"
+
+
+def _socket(server: smtplib.SMTP) -> socket.socket:
+    if server.sock is None:
+        raise smtplib.SMTPServerDisconnected("closed")
+    return server.sock
+
+
+def _cut(server: smtplib.SMTP) -> None:
+    with suppress(OSError):
+        _socket(server).shutdown(socket.SHUT_RDWR)

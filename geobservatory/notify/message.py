@@ -1,51 +1,94 @@
 """What people are told, in few words and with numbers."""
 
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 from geobservatory.events.model import Activation, GeohazardEvent
+from geobservatory.notify.sending import printable
+
+# Products of a pass come some hours after it: until then the pass is news.
+_AFTER_A_PASS = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
 class Message:
-    """A notice as it is written.
+    """A notice as it is written; each string is one line.
 
     Attributes
     ----------
+    said
+        Paragraphs.
+    points
+        Listed below them.
+    event
+        Facts of the event, each with its name.
+    details
+        The same for programs: numbers in SI units, times in ISO 8601.
     picture
         Of a map, under the products' folder.
+    link
+        To the page.
+    until
+        From then on it is not worth sending; None for as long as notices are tried.
     """
 
     subject: str
-    text: str
+    said: tuple[str, ...]
+    points: tuple[str, ...] = ()
+    event: tuple[tuple[str, str], ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
     picture: str | None = None
+    link: str | None = None
+    until: datetime | None = None
 
     def content(self) -> dict[str, Any]:
         """Give it as the catalogue keeps it."""
-        return asdict(self)
+        kept = asdict(self)
+        del kept["until"]
+        return kept
+
+    @classmethod
+    def from_content(cls, kept: Mapping[str, Any]) -> Self:
+        """Read what the catalogue keeps."""
+        lists = {
+            "said": tuple(kept["said"]),
+            "points": tuple(kept["points"]),
+            "event": tuple((name, value) for name, value in kept["event"]),
+        }
+        return cls(**{**kept, **lists})
 
 
 def of_start(activation: Activation) -> Message:
     """Tell that an activation has begun."""
-    event = activation.request.event
-    lines = [
-        *_about(event),
-        "",
-        "Images from before and after are looked for; you are told when the next passes are,",
-        "and when there is a map.",
-    ]
-    return _message(f"Activated: {_name(event)}", lines, activation)
+    said = (
+        "Images from before and after are looked for. "
+        "You are told when the next passes are, and when there is a map.",
+    )
+    return _message(activation, "Activated", said)
 
 
-def of_passes(activation: Activation, passes: list[tuple[datetime, str]]) -> Message:
-    """Tell when satellites come over; each pass with what there is to say of it."""
-    event = activation.request.event
-    lines = ["The next passes of Sentinel-1 over the area (UTC):", ""]
-    lines += [f"  {time:%Y-%m-%d %H:%M}  {about}" for time, about in passes]
-    lines += ["", "Products are published some hours after a pass.", "", *_about(event)]
-    first = f"{passes[0][0]:%Y-%m-%d %H:%M} UTC"
-    return _message(f"Next pass {first}: {_name(event)}", lines, activation)
+def of_withdrawal(activation: Activation, reason: str) -> Message:
+    """Tell that an activation was taken back."""
+    said = ("The activation is withdrawn; no map will be made.", printable(reason, 500))
+    return _message(activation, "Withdrawn", said, details={"reason": reason})
+
+
+def of_passes(activation: Activation, passes: Sequence[tuple[datetime, str]]) -> Message:
+    """Tell when satellites come over; each pass with what there is to say of it, the next first."""
+    first = passes[0][0]
+    return _message(
+        activation,
+        f"Next pass {first:%Y-%m-%d %H:%M} UTC",
+        (
+            "The next passes of Sentinel-1 over the area (UTC). "
+            "Products are published some hours after a pass.",
+        ),
+        tuple(f"{time:%Y-%m-%d %H:%M}  {printable(about)}" for time, about in passes),
+        {"passes": [{"time": time.isoformat(), "about": about} for time, about in passes]},
+        until=first + _AFTER_A_PASS,
+    )
 
 
 def of_map(
@@ -63,35 +106,57 @@ def of_map(
     about
         Track and dates.
     peak_m
-        Of the motion along the line of sight, positive toward the satellite; None where none was
-        detected.
+        Of the motion along the line of sight, metres, positive toward the satellite; None where
+        none was detected.
     """
-    event = activation.request.event
     if peak_m is None:
         found = "No motion was detected above the noise."
     else:
         way = "toward" if peak_m > 0 else "away from"
-        found = f"The ground moved by up to {abs(peak_m) * 100:.0f} cm {way} the satellite."
-    lines = [f"Map of {about}.", "", found, f"Verdict: {verdict}."]
-    lines += [f"  - {reason}" for reason in reasons]
-    lines += ["", *_about(event)]
-    return _message(f"Map ({verdict}): {_name(event)}", lines, activation, picture)
+        found = (
+            f"The ground moved by up to {abs(peak_m) * 100:.0f} cm {way} the satellite "
+            f"(line of sight, {peak_m:+.2f} m)."
+        )
+    return _message(
+        activation,
+        f"Map ({verdict})",
+        (f"Map of {printable(about)}.", found, f"Verdict: {printable(verdict)}."),
+        tuple(printable(reason) for reason in reasons),
+        {"about": about, "verdict": verdict, "reasons": list(reasons), "peak_los_m": peak_m},
+        picture,
+    )
 
 
 def of_failure(activation: Activation, about: str, reason: str) -> Message:
     """Tell that a map could not be made."""
-    event = activation.request.event
-    lines = [f"The map of {about} could not be made:", "", f"  {reason}", ""]
-    lines += [f"`geobs retry {activation.id}` tries again.", "", *_about(event)]
-    return _message(f"Map failed: {_name(event)}", lines, activation)
+    said = (
+        f"The map of {printable(about)} could not be made:",
+        printable(reason, 500),
+        f"`geobs retry {activation.id}` tries again.",
+    )
+    return _message(activation, "Map failed", said, details={"about": about, "reason": reason})
 
 
 def _message(
-    subject: str, lines: list[str], activation: Activation, picture: str | None = None
+    activation: Activation,
+    what: str,
+    said: tuple[str, ...],
+    points: tuple[str, ...] = (),
+    details: Mapping[str, Any] | None = None,
+    picture: str | None = None,
+    until: datetime | None = None,
 ) -> Message:
-    text = "\n".join([*lines, "", f"Activation {activation.id}", ""])
-    # A line break in a subject would begin a header of the sender's choice.
-    return Message(" ".join(subject.split())[:200], text, picture)
+    event = activation.request.event
+    about = {"event": event.model_dump(mode="json")}
+    return Message(
+        printable(f"{what}: {_name(event)}"),
+        said,
+        points,
+        (*_facts(event), ("Activation", activation.id)),
+        {**about, **(details or {})},
+        picture,
+        until=until,
+    )
 
 
 def _name(event: GeohazardEvent) -> str:
@@ -99,10 +164,12 @@ def _name(event: GeohazardEvent) -> str:
     return f"{size}{event.name or event.event_type}"
 
 
-def _about(event: GeohazardEvent) -> list[str]:
-    lines = [f"{_name(event)}, {event.time:%Y-%m-%d %H:%M:%S} UTC"]
-    lines.append(f"Place: {event.latitude:.3f}, {event.longitude:.3f} (latitude, longitude)")
+def _facts(event: GeohazardEvent) -> tuple[tuple[str, str], ...]:
+    facts = [
+        ("Event", printable(_name(event))),
+        ("Time", f"{event.time:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Place", f"{event.latitude:.3f}, {event.longitude:.3f} (latitude, longitude)"),
+    ]
     if event.depth_km is not None:
-        lines.append(f"Depth: {event.depth_km:.0f} km")
-    lines.append(f"Reported by: {event.source}")
-    return [" ".join(line.split()) for line in lines]
+        facts.append(("Depth", f"{event.depth_km:.0f} km"))
+    return (*facts, ("Reported by", printable(event.source)))

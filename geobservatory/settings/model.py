@@ -1,15 +1,45 @@
 """What can be set: every setting with its default, its bounds and what it means."""
 
+import re
+from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?|wss?|ftp)://[^\s/]+\S*$")]
+
+
+# RFC 5321, section 4.1.2, without quoted names; not every mail server takes more than ASCII.
+_ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f.:]+\])"
+
+
+def _email_address(text: str) -> str:
+    if not re.fullmatch(_ADDRESS, text):
+        raise ValueError(f"{text!r} is no e-mail address (plain ASCII, as name@host)")
+    return text
+
+
+def _sender(text: str) -> str:
+    if not text.isprintable() or not re.fullmatch(_ADDRESS, parseaddr(text)[1]):
+        raise ValueError(f"{text!r} is neither an e-mail address nor `Name <address>`")
+    return text
+
+
+EmailAddress = Annotated[str, AfterValidator(_email_address)]
+Sender = Annotated[str, AfterValidator(_sender)]
 
 
 class _Section(BaseModel):
@@ -146,9 +176,15 @@ class Notification(_Section):
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
-    sender: str | None = None
-    recipients: tuple[str, ...] = ()
+    sender: Sender | None = Field(default=None, description="Address, or Name <address>")
+    recipients: tuple[EmailAddress, ...] = ()
     webhook: SecretStr | None = Field(default=None, description="Address; often itself a secret")
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="Signs what is posted; whsec_ and base64, or any text"
+    )
+    pages: Url | None = Field(
+        default=None, description="Where people reach the folder `products`; no links if not set"
+    )
 
 
 class Services(_Section):
