@@ -55,7 +55,7 @@ def respond_to_event(request: ActivationForm) -> State:
         if activation.state is ActivationState.WITHDRAWN:
             # Between the alert and this run a revision took it back; a person would have reopened.
             tell_of_withdrawal(activation)
-            deliver_notices()
+            deliver_notices(return_state=True)
             return Completed(
                 name="Withdrawn", message=f"{activation.id}: {activation.state_reason}"
             )
@@ -75,22 +75,22 @@ def respond_to_event(request: ActivationForm) -> State:
             set_state(activation, ActivationState.FAILED, f"{type(error).__name__}: {error}")
             raise
         finally:
-            deliver_notices()
+            deliver_notices(return_state=True)
 
 
 def _respond(activation: Activation) -> State:
-    report_event(activation)
-    tell_of_start(activation)
-    deliver_notices()
+    # Reports and messages hold up no map: what fails of them is in their task runs.
+    report_event(activation, return_state=True)
+    tell_of_start(activation, return_state=True)
     answers = find_scenes(activation)
     plan = choose_pairs(activation)
-    report_plan(activation, answers, plan)
-    tell_of_passes(activation, plan)
+    report_plan(activation, answers, plan, return_state=True)
+    tell_of_passes(activation, plan, return_state=True)
     publish(activation, plan, activation.state, "maps are being made")
     failures = _make_maps(activation, plan)
     state, reason = _ending(activation, plan, failures)
     page = publish(activation, plan, state, reason)
-    report_results(activation, page)
+    report_results(activation, page, return_state=True)
     set_state(activation, state, reason)
     if state is ActivationState.FAILED:
         return Failed(message=f"{activation.id}: {reason}")
@@ -101,13 +101,14 @@ def _respond(activation: Activation) -> State:
 def _make_maps(activation: Activation, plan: Plan) -> Mapping[str, str]:
     """Make the map of every pair; what fails, and why, by pair: it holds up none of the others."""
     started = [(pair, start_pair.submit(activation.id, pair.id)) for pair in plan.pairs]
+    deliver_notices(return_state=True)
     failures = {}
     for pair, future in started:
         future.wait()
         if not future.state.is_completed():
             failures[pair.id] = str(future.state.message)
-        tell_of_map(activation, pair, failures.get(pair.id))
-        deliver_notices()
+        tell_of_map(activation, pair, failures.get(pair.id), return_state=True)
+        deliver_notices(return_state=True)
     return failures
 
 

@@ -23,5 +23,5 @@ def revisit_activations() -> list[str]:
         if not has_live_run(activation):
             start_response(activation)
             taken_up.append(activation.id)
-    deliver_notices()
+    deliver_notices(return_state=True)
     return taken_up
