@@ -58,7 +58,7 @@ class Told:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                counts[f"{body['kind']} {body['key']}"] += 1
+                counts[f"{body['type']} {body['key']}"] += 1
                 self.send_response(204)
                 self.end_headers()
 
