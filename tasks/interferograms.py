@@ -49,9 +49,12 @@ def open_job(activation_id: str, pair_id: str) -> Job:
         return Job(activation=activation, pair=catalog.pair(activation.id, pair_id))
 
 
-@task(**RETRY_TRANSIENT, timeout_seconds=24 * _HOUR, task_run_name="fetch {name}")
+@task(**RETRY_TRANSIENT, task_run_name="fetch {name}")
 def fetch_image(name: str, job: Job) -> Path:
-    """Bring the bursts of a product that the area needs, from the hub that has them soonest."""
+    """Bring the bursts of a product that the area needs, from the hub that has them soonest.
+
+    Its time is limited by the library, which knows what may take long: an order from an archive.
+    """
     log, settings = get_run_logger(), settings_with_blocks()
     with open_configured_catalog(settings) as catalog:
         fetched = Hubs(settings, catalog).fetch(
@@ -78,7 +81,7 @@ def fetch_orbit(slices: tuple[Path, ...]) -> str | None:
     return name
 
 
-@task(**RETRY_TRANSIENT, timeout_seconds=_HOUR)
+@task(**RETRY_TRANSIENT)
 def fetch_heights(job: Job) -> None:
     """Have the heights about the area in the cache."""
     settings = settings_with_blocks()
