@@ -1,5 +1,6 @@
 """The task that puts an activation before people: its folder with the page."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from prefect import get_run_logger, task
@@ -64,7 +65,10 @@ def _page(
             )
             for one in events
         ),
-        maps=tuple(_shown(activation, pair, made.get(pair.id)) for pair in plan.pairs),
+        maps=tuple(
+            _shown(activation, pair, made.get(pair.id), {one.slug: title(one) for one in events})
+            for pair in plan.pairs
+        ),
         passes=tuple(
             ShownPass(
                 one.time,
@@ -82,7 +86,9 @@ def _page(
     )
 
 
-def _shown(activation: Activation, pair: Pair, made: Interferogram | None) -> ShownMap:
+def _shown(
+    activation: Activation, pair: Pair, made: Interferogram | None, titles: Mapping[str, str]
+) -> ShownMap:
     if made is None:
         folder, note = pair.id, "not made yet"
     else:
@@ -97,4 +103,5 @@ def _shown(activation: Activation, pair: Pair, made: Interferogram | None) -> Sh
         pair.secondary_time,
         pair.reason,
         note,
+        tuple(titles[one] for one in pair.spans if one in titles),
     )

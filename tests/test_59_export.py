@@ -70,6 +70,7 @@ def about() -> ActivationPage:
             ShownMap(
                 NAME, "co-event", 52, "descending",
                 TIME - timedelta(days=4), TIME + timedelta(days=8), "the best of its track",
+                events=(TITLE,),
             ),
             ShownMap(
                 "not-there", "pre-event", 52, "descending",

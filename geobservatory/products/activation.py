@@ -46,6 +46,8 @@ class ShownMap:
         Beside the page.
     note
         What there is to say where it has failed or is under way; empty for one that is there.
+    events
+        Titles of the events between its images.
     """
 
     folder: str
@@ -56,6 +58,7 @@ class ShownMap:
     secondary_time: datetime
     reason: str
     note: str = ""
+    events: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
