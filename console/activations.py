@@ -1,4 +1,4 @@
-"""`geobs trigger`, `geobs events` and `geobs show`: start an activation, and see what is known."""
+"""`geobs trigger` and `geobs events`: start an activation, and list what is known."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(trigger)
     app.command()(events)
-    app.command()(show)
 
 
 def trigger(
@@ -38,7 +37,7 @@ def trigger(
         how = start_response(settings, activation, form)
         activation = catalog.activation(activation.id)
     if as_json:
-        print_json({**_summary(activation), "created": created, "started": how})
+        print_json({**summary(activation), "created": created, "started": how})
         return
     print(f"{activation.id}: {'recorded' if created else 'known already'}; {how}")
     print(f"`geobs show {activation.id}` follows it")
@@ -69,7 +68,7 @@ def events(
         raise GeobservatoryError(f"no state {state}; the states are {', '.join(ActivationState)}")
     wanted = None if state is None else ActivationState(state)
     with open_configured_catalog(load_settings()) as catalog:
-        found = [_summary(one) for one in catalog.activations(state=wanted)]
+        found = [summary(one) for one in catalog.activations(state=wanted)]
     if as_json:
         print_json(found)
         return
@@ -105,124 +104,8 @@ def _print_heard(limit: int, as_json: bool) -> None:
     )
 
 
-def show(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Its start is enough.")],
-    as_json: _Json = False,
-) -> None:
-    """Print all the catalogue knows of one activation: event, pairs, maps, states, reports.
-
-    Example: geobs show earthquake-20230908
-    """
-    from geobservatory.catalog.database import open_configured_catalog
-    from geobservatory.engines.publish import products_folder
-    from geobservatory.settings import load_settings
-
-    settings = load_settings()
-    with open_configured_catalog(settings) as catalog:
-        activation = catalog.activation(identifier)
-        history = catalog.history(activation.id)
-        revisions = catalog.revisions(activation.id)
-        events = catalog.events_of(activation.id)
-        pairs = catalog.pairs(activation.id)
-        made = catalog.interferograms(activation.id)
-    page = products_folder(settings.data_dir) / activation.id / "index.html"
-    if as_json:
-        print_json(
-            {
-                **_summary(activation),
-                "request": activation.request,
-                "events": events,
-                "revisions": revisions,
-                "history": [vars(change) for change in history],
-                "pairs": [vars(one) for one in pairs],
-                "interferograms": [
-                    {**vars(one), "files": {role: vars(file) for role, file in one.files.items()}}
-                    for one in made
-                ],
-                "page": page if page.exists() else None,
-            }
-        )
-        return
-    event = activation.request.event
-    west, south, east, north = _box(activation)
-    print_table(
-        activation.id,
-        ("", ""),
-        [
-            ("state", f"{activation.state}: {activation.state_reason}"),
-            ("event", f"{event.event_type} {event.time:%Y-%m-%d %H:%M:%S} UTC {event.name}"),
-            ("place", f"{event.latitude:.3f}, {event.longitude:.3f} (latitude, longitude)"),
-            ("magnitude", event.magnitude),
-            ("depth", None if event.depth_km is None else f"{event.depth_km:g} km"),
-            ("area", f"{south:.2f} to {north:.2f} N, {west:.2f} to {east:.2f} E"),
-            ("tracks", ", ".join(map(str, activation.request.tracks)) or "all"),
-            ("flow run", activation.flow_run_id),
-            ("page", page if page.exists() else None),
-        ],
-    )
-    newest = {one.pair_id: one for one in made}
-    print_table(
-        "Pairs",
-        ("pair", "score", "map", "verdict", "why"),
-        [
-            (
-                one.id,
-                f"{one.score:.2f}",
-                "alternative" if one.rank else _made(newest.get(one.id)),
-                newest[one.id].verdict if one.id in newest else None,
-                one.reason,
-            )
-            for one in pairs
-        ],
-    )
-    if len(events) > 1:
-        print_table(
-            "Events of the sequence",
-            ("time (UTC)", "magnitude", "depth_km", "latitude", "longitude", "name"),
-            [
-                (
-                    f"{one.time:%F %T}",
-                    one.magnitude,
-                    one.depth_km,
-                    one.latitude,
-                    one.longitude,
-                    one.name,
-                )
-                for one in events
-            ],
-        )
-    print_table(
-        "States",
-        ("at", "state", "reason", "flow run"),
-        [(f"{one.at:%F %T}", one.state, one.reason, one.flow_run_id) for one in history],
-    )
-    print_table(
-        "Reports",
-        ("source", "identifier", "time", "magnitude", "depth_km", "latitude", "longitude"),
-        [
-            (
-                one.source,
-                one.source_id,
-                f"{one.time:%F %T}",
-                one.magnitude,
-                one.depth_km,
-                one.latitude,
-                one.longitude,
-            )
-            for one in revisions
-        ],
-    )
-
-
-def _made(found: Any) -> str:
-    """Say how far the map of a pair is."""
-    if found is None:
-        return "to be made"
-    version = f", version {found.version}" if found.version > 1 else ""
-    return f"{found.state}{version}{': ' + found.reason if found.reason else ''}"
-
-
-def _summary(activation: Any) -> dict[str, Any]:
+def summary(activation: Any) -> dict[str, Any]:
+    """Say what an activation is and where it stands, for programs."""
     event = activation.request.event
     return {
         "id": activation.id,
@@ -240,11 +123,3 @@ def _summary(activation: Any) -> dict[str, Any]:
         "created_at": activation.created_at,
         "updated_at": activation.updated_at,
     }
-
-
-def _box(activation: Any) -> tuple[float, float, float, float]:
-    from shapely.geometry import shape
-
-    from geobservatory.globe import bounding_box
-
-    return bounding_box(shape(activation.request.area))

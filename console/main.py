@@ -20,7 +20,7 @@ app = typer.Typer(
 # Command modules register themselves on `app`; they import what is heavy inside their functions,
 # so that `geobs --help` answers at once.
 _COMMAND_MODULES = (
-    "activations", "maps", "watch", "pairs", "hubs", "search", "fetch", "scene", "baseline",
+    "activations", "show", "maps", "watch", "pairs", "hubs", "search", "fetch", "scene", "baseline",
     "interferogram", "notices", "sandbox", "up", "config", "db",
 )  # fmt: skip
 

@@ -9,7 +9,8 @@ from shapely.geometry import shape
 
 from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import open_configured_catalog
-from geobservatory.catalog.pairs import Interferogram, Pair
+from geobservatory.catalog.interferograms import Interferogram
+from geobservatory.catalog.pairs import Pair
 from geobservatory.engines import order
 from geobservatory.engines.publish import files_of, is_whole, products_folder, provenance
 from geobservatory.events.model import Activation

@@ -4,7 +4,8 @@ from prefect import get_run_logger, task
 
 from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import open_configured_catalog
-from geobservatory.catalog.pairs import Interferogram, Pair
+from geobservatory.catalog.interferograms import Interferogram
+from geobservatory.catalog.pairs import Pair
 from geobservatory.events.model import Activation
 from geobservatory.notify import message
 from geobservatory.notify.deliver import deliver, queue

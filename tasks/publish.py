@@ -7,7 +7,8 @@ from prefect import get_run_logger, task
 
 from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import Catalog, open_configured_catalog
-from geobservatory.catalog.pairs import Interferogram, Pair
+from geobservatory.catalog.interferograms import Interferogram
+from geobservatory.catalog.pairs import Pair
 from geobservatory.engines.order import title
 from geobservatory.engines.publish import products_folder
 from geobservatory.events.model import Activation, ActivationState

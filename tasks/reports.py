@@ -16,7 +16,7 @@ from shapely.geometry import shape
 
 from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import open_configured_catalog
-from geobservatory.catalog.pairs import Interferogram
+from geobservatory.catalog.interferograms import Interferogram
 from geobservatory.engines.publish import products_folder
 from geobservatory.events.model import Activation, GeohazardEvent
 from geobservatory.globe import area_km2

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from geobservatory.catalog.database import Catalog, open_catalog
-from geobservatory.catalog.pairs import File, Pair
+from geobservatory.catalog.interferograms import File
+from geobservatory.catalog.pairs import Pair
 from geobservatory.errors import CatalogError, NotFoundError
 from geobservatory.events.form import ActivationForm
 from geobservatory.hubs.model import Offer, Product, Scene

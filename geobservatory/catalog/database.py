@@ -11,6 +11,7 @@ from geobservatory.catalog.activations import ActivationQueries
 from geobservatory.catalog.embedded import EmbeddedPostgres
 from geobservatory.catalog.hearing import HearingQueries
 from geobservatory.catalog.hubs import HubQueries
+from geobservatory.catalog.interferograms import InterferogramQueries
 from geobservatory.catalog.migrate import upgrade
 from geobservatory.catalog.notices import NoticeQueries
 from geobservatory.catalog.pairs import PairQueries
@@ -22,7 +23,13 @@ _CONNECT_LIMIT_S = 10
 
 
 class Catalog(
-    ActivationQueries, HearingQueries, HubQueries, SceneQueries, PairQueries, NoticeQueries
+    ActivationQueries,
+    HearingQueries,
+    HubQueries,
+    SceneQueries,
+    PairQueries,
+    InterferogramQueries,
+    NoticeQueries,
 ):
     """The catalogue; a context manager that gives its connections back."""
 

@@ -9,7 +9,8 @@ from typing import Any
 from shapely.geometry import shape
 
 from geobservatory import __version__
-from geobservatory.catalog.pairs import Interferogram, Pair
+from geobservatory.catalog.interferograms import Interferogram
+from geobservatory.catalog.pairs import Pair
 from geobservatory.engines import native
 from geobservatory.engines.request import Event, Heights, Progress, Request, Result
 from geobservatory.errors import ConfigurationError, InputError

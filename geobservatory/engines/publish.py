@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from geobservatory.catalog.pairs import File, Interferogram
+from geobservatory.catalog.interferograms import File, Interferogram
 from geobservatory.engines.request import Result
 from geobservatory.engines.work import METADATA
 from geobservatory.sentinel1.safe import open_product
