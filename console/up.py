@@ -56,17 +56,22 @@ def up(
 
 
 def down() -> None:
-    """Stop what `geobs up` started; running flows are interrupted and go on with the next `up`.
+    """Stop what `geobs up` and other commands started; flows go on with the next `up`.
 
     Example: geobs down
     """
     from console.supervisor import ask_to_stop
+    from geobservatory.catalog.database import embedded_server
     from geobservatory.settings import load_settings
 
-    if ask_to_stop(load_settings().data_dir / "run", limit_s=60):
-        _say("stopped")
-    else:
-        _say("nothing was running")
+    settings = load_settings()
+    stopped = ask_to_stop(settings.data_dir / "run", limit_s=60)
+    postgres = embedded_server(settings.data_dir)
+    if settings.database_url is None and postgres.status().running:
+        # Commands start it too, where `geobs up` does not run.
+        postgres.stop()
+        stopped = True
+    _say("stopped" if stopped else "nothing was running")
 
 
 def status(

@@ -172,4 +172,7 @@ def test_trigger_without_a_server_runs_here_and_says_so(tmp_path: Path, database
     assert [one["state"] for one in shown["history"]] == ["requested", "running", "waiting"]
     # A client that reads a part and goes away is no error.
     pipe = f"{sys.executable} -c 'from console.main import main; main()' events | head -c 1"
-    assert subprocess.run(["bash", "-c", pipe], check=False, capture_output=True).stderr == b""
+    done = subprocess.run(
+        ["bash", "-c", pipe], check=False, capture_output=True, env={**os.environ, **here}
+    )
+    assert done.stderr == b""
