@@ -426,7 +426,7 @@ def test_rules_are_read_from_a_file(tmp_path: Path) -> None:
 def test_the_examples_of_the_documentation_hold() -> None:
     page = Path(__file__).parents[1] / "docs" / "sandbox-servers.md"
     world, rules = re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL)
-    assert len(WorldConfig.model_validate_json(world).hubs) == 7
+    assert len(WorldConfig.model_validate_json(world).hubs) == 8
     assert len(TypeAdapter(list[Rule]).validate_json(rules)) == 4
 
 

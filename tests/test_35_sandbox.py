@@ -95,8 +95,9 @@ def test_the_profile_names_no_address_of_the_real_world(tmp_path: Path) -> None:
     document = tomllib.loads(path.read_text())
     assert document["data_dir"] == str(tmp_path / 'a "quoted" folder')
     sections = ("orbits", "dem", "feeds")
-    named = [value for key in sections for value in document[key].values() if "://" in value]
-    assert len(named) == 5
+    values = [value for key in sections for value in document[key].values()]
+    named = [value for value in values if isinstance(value, str) and "://" in value]
+    assert len(named) == 7
     assert all("127.0.0.1" in value for value in named)
 
 
