@@ -85,6 +85,7 @@ class System:
             **plain,
             "GEOBS_CONFIG": str(self.profile),
             "GEOBS_SERVICES__PREFECT_PORT": str(port),
+            "GEOBS_SERVICES__PORTAL_PORT": str(port + 1000),
         }
 
     def geobs(self, *arguments: str) -> str:

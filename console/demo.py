@@ -53,6 +53,7 @@ def main() -> None:
     folder = Path(os.environ.get("GEOBS_DEMO_DIR", CHECKOUT / "var" / "demo")).resolve()
     scenario = find_scenario(_SCENARIO)
     port = os.environ.setdefault("GEOBS_SERVICES__PREFECT_PORT", "4210")
+    os.environ.setdefault("GEOBS_SERVICES__PORTAL_PORT", "8090")
     _say("Simulating what the satellite sees of the ground, before and after (a minute)")
     world = folder / "world"
     prepare_world(scenario, _SIZE, world)

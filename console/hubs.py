@@ -15,11 +15,27 @@ def register(app: typer.Typer) -> None:
     app.command()(hubs)
 
 
-def hubs(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def hubs(
+    history: Annotated[
+        bool, typer.Option("--history", help="How each did, day by day, and its incidents.")
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="The hubs beside each other, with scores.")
+    ] = False,
+    days: Annotated[float, typer.Option(min=1, max=366, help="How far back these look.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """List the hubs: kind, what they offer, how they did in the last day, expected speed now.
 
-    Example: geobs hubs
+    `geobs probe` and the flow `probe-hubs` measure what --history and --compare tell.
+
+    Example: geobs hubs --compare --days 7
     """
+    if history or compare:
+        from console.hub_reports import print_report
+
+        print_report(days, history=history, as_json=as_json)
+        return
     from geobservatory.catalog.database import open_configured_catalog
     from geobservatory.hubs.access import Hubs
     from geobservatory.settings import load_settings

@@ -30,6 +30,8 @@ class ProcessService:
     is_healthy: Callable[[], bool]
     port: int | None = None
     host: str = "127.0.0.1"
+    # The setting that names the port.
+    port_setting: str = "services.prefect_port"
     start_limit_s: float = 120.0
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
@@ -42,7 +44,7 @@ class ProcessService:
             If the port it needs is taken.
         """
         if self.port is not None:
-            refuse_taken_port(self.name, self.host, self.port)
+            refuse_taken_port(self.name, self.host, self.port, self.port_setting)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
@@ -77,8 +79,9 @@ class ProcessService:
         return self._process.pid if self._process is not None and self.alive() else None
 
 
-def refuse_taken_port(name: str, host: str, port: int) -> None:
+def refuse_taken_port(name: str, host: str, port: int, setting: str) -> None:
     """Raise `ConfigurationError`, naming who holds it where that can be known, if taken."""
+    variable = f"GEOBS_{setting.upper().replace('.', '__')}"
     with socket.socket() as probe:
         # As the servers do: a port in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -87,7 +90,7 @@ def refuse_taken_port(name: str, host: str, port: int) -> None:
         except OSError as error:
             raise ConfigurationError(
                 f"{name} cannot listen on {host}:{port} ({error.strerror}){_holder(port)}; "
-                "stop what uses it or set services.prefect_port (GEOBS_SERVICES__PREFECT_PORT)"
+                f"stop what uses it or set {setting} ({variable})"
             ) from error
 
 

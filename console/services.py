@@ -1,4 +1,4 @@
-"""What `geobs up` keeps running: PostgreSQL, Prefect's server and worker, the watcher."""
+"""What `geobs up` keeps running: PostgreSQL, Prefect's server and worker, portal, watcher."""
 
 import subprocess
 import sys
@@ -79,6 +79,7 @@ def services(settings: Settings) -> list[Service]:
     if settings.database_url is None:
         wanted.append(PostgresService(embedded_server(settings.data_dir)))
     prefect = (sys.executable, "-m", "prefect")
+    geobs = (sys.executable, "-c", "from console.main import main; main()")
     wanted.append(
         ProcessService(
             name="prefect-server",
@@ -101,12 +102,26 @@ def services(settings: Settings) -> list[Service]:
             is_healthy=lambda: _worker_is_online(api),
         )
     )
+    portal = f"http://{host}:{settings.services.portal_port}"
+    wanted.append(
+        ProcessService(
+            name="portal",
+            address=portal,
+            command=(*geobs, "portal"),
+            environment=environment,
+            log=logs / "portal.log",
+            is_healthy=lambda: answers(f"{portal}/healthz"),
+            port=settings.services.portal_port,
+            host=host,
+            port_setting="services.portal_port",
+        )
+    )
     if settings.feeds.watch:
         wanted.append(
             ProcessService(
                 name="watcher",
                 address=settings.feeds.emsc_websocket,
-                command=(sys.executable, "-c", "from console.main import main; main()", "watch"),
+                command=(*geobs, "watch"),
                 environment=environment,
                 log=logs / "watcher.log",
                 # Feeds that do not answer are waited for: they are no reason not to start.

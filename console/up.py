@@ -28,7 +28,7 @@ def up(
     """Start what is needed on this machine and keep it running until Ctrl-C or `geobs down`.
 
     PostgreSQL (unless a database is configured), the Prefect server, a worker that runs every
-    deployment, and the watcher where feeds.watch is set. What dies is started again.
+    deployment, the portal, and the watcher where feeds.watch is set. What dies is started again.
 
     Example: geobs up --detach
     """

@@ -35,12 +35,13 @@ class System:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port, self.portal_port = free_port(), free_port()
         self.api = f"http://127.0.0.1:{self.port}/api"
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("GEOBS_", "PREFECT_"))},
             "GEOBS_DATA_DIR": str(folder / "data"),
             "GEOBS_SERVICES__PREFECT_PORT": str(self.port),
+            "GEOBS_SERVICES__PORTAL_PORT": str(self.portal_port),
             "XDG_CONFIG_HOME": str(folder),
         }
 
@@ -177,13 +178,14 @@ def test_a_second_up_finds_the_first(system: System) -> None:
     assert "already running" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["postgresql", "prefect-server", "worker"])
+@pytest.mark.parametrize("name", ["postgresql", "prefect-server", "worker", "portal"])
 def test_what_is_killed_is_started_again_and_nothing_is_lost(system: System, name: str) -> None:
     before = system.json("events")
     old = system.pid(name)
     os.kill(old, signal.SIGKILL)
     until(lambda: system.pid(name) not in (None, old))
     until(lambda: answers(f"{system.api}/health"))
+    until(lambda: answers(f"http://127.0.0.1:{system.portal_port}/healthz"))
     assert system.json("events") == before
 
 
@@ -231,7 +233,7 @@ def test_an_abandoned_activation_is_found_by_the_revisit(system: System) -> None
 
 def test_up_after_everything_was_killed_goes_on(system: System) -> None:
     before = system.json("events")
-    services = ("postgresql", "prefect-server", "worker")
+    services = ("postgresql", "prefect-server", "worker", "portal")
     for pid in [system.supervisor(), *(system.pid(name) for name in services)]:
         os.kill(pid, signal.SIGKILL)
     system.geobs("up", "--detach")

@@ -11,11 +11,14 @@ from geobservatory.catalog.activations import ActivationQueries
 from geobservatory.catalog.embedded import EmbeddedPostgres
 from geobservatory.catalog.hearing import HearingQueries
 from geobservatory.catalog.hubs import HubQueries
+from geobservatory.catalog.incidents import IncidentQueries
 from geobservatory.catalog.interferograms import InterferogramQueries
+from geobservatory.catalog.measurements import MeasurementQueries
 from geobservatory.catalog.migrate import upgrade
 from geobservatory.catalog.notices import NoticeQueries
 from geobservatory.catalog.pairs import PairQueries
 from geobservatory.catalog.scenes import SceneQueries
+from geobservatory.catalog.totals import TotalQueries
 from geobservatory.errors import ConfigurationError, TransientError
 from geobservatory.settings import Settings
 
@@ -26,10 +29,13 @@ class Catalog(
     ActivationQueries,
     HearingQueries,
     HubQueries,
+    MeasurementQueries,
+    IncidentQueries,
     SceneQueries,
     PairQueries,
     InterferogramQueries,
     NoticeQueries,
+    TotalQueries,
 ):
     """The catalogue; a context manager that gives its connections back."""
 

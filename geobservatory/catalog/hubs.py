@@ -15,7 +15,7 @@ from geobservatory.catalog.tables import DownloadRow, MeasurementRow, OfferRow, 
 from geobservatory.globe import bounding_box
 from geobservatory.hubs.federation import Answer
 from geobservatory.hubs.model import Offer, Product, Scene
-from geobservatory.transfer.attempt import Measurement, Outcome
+from geobservatory.transfer.attempt import Measurement, Outcome, outcome_of
 
 TRANSFER, SEARCH = "transfer", "search"
 _CHUNK = 500
@@ -33,6 +33,15 @@ class Health:
     last_failed: datetime | None
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a hub is known to hold, with what it told of it; the checksum is ``md5:…`` or so."""
+
+    name: str
+    size: int | None
+    checksum: str | None
+
+
 class HubQueries(Sessions):
     """The part of the catalogue that is about hubs."""
 
@@ -47,6 +56,11 @@ class HubQueries(Sessions):
                 _keep_products(session, [scene.product for scene in chunk], flow_run_id)
                 _keep_offers(session, offers, flow_run_id)
 
+    def record_offers(self, offers: Sequence[Offer]) -> None:
+        """Keep what one hub offers; see `record_scenes`."""
+        by_name = {offer.product.name: offer for offer in offers}
+        self.record_scenes([Scene(one.product, (one,)) for one in by_name.values()])
+
     def record_answers(self, answers: Iterable[Answer], at: datetime) -> None:
         """Keep how long hubs took to answer a search, and which failed."""
         rows = [
@@ -54,9 +68,9 @@ class HubQueries(Sessions):
                 "at": at,
                 "hub": answer.hub,
                 "kind": SEARCH,
-                "value": answer.seconds,
+                "value": answer.seconds if answer.first_s is None else answer.first_s,
                 "ok": answer.failure is None,
-                "detail": {"found": answer.found, "failure": _text(answer.failure)},
+                "detail": _detail(answer),
             }
             for answer in answers
         ]
@@ -85,28 +99,92 @@ class HubQueries(Sessions):
             session.execute(insert(DownloadRow).values(download))
             session.execute(insert(MeasurementRow).values(_row(measurement, offer)))
 
-    def transfers(self, since: datetime, most_a_hub: int = 500) -> list[Measurement]:
-        """List how transfers went since a time, the latest of each hub, oldest first."""
-        newest = func.row_number().over(
-            partition_by=MeasurementRow.hub, order_by=MeasurementRow.at.desc()
-        )
-        ranked = (
-            select(MeasurementRow, newest.label("number"))
-            .where(MeasurementRow.kind == TRANSFER, MeasurementRow.at >= since)
-            .subquery()
-        )
-        wanted = select(ranked.c.at, ranked.c.hub, ranked.c.detail)
-        wanted = wanted.where(ranked.c.number <= most_a_hub).order_by(ranked.c.at)
+    def transfers(
+        self, since: datetime, hubs: Iterable[str], most_a_hub: int = 1500
+    ) -> list[Measurement]:
+        """List how transfers from some hubs went since a time, the latest of each, oldest first."""
+        found: list[Measurement] = []
         with self._transaction() as session:
-            return [_measurement(*row) for row in session.execute(wanted)]
+            for hub in hubs:
+                newest = (
+                    select(MeasurementRow.at, MeasurementRow.hub, MeasurementRow.detail)
+                    .where(MeasurementRow.hub == hub, MeasurementRow.kind == TRANSFER)
+                    .where(MeasurementRow.at >= since)
+                    .order_by(MeasurementRow.at.desc())
+                    .limit(most_a_hub)
+                )
+                found += [_measurement(*row) for row in session.execute(newest)]
+        return sorted(found, key=lambda one: one.at)
 
-    def received_bytes(self, hub: str, since: datetime) -> int:
-        """Count the bytes that came from a hub since a time, for its quota."""
+    def received_bytes(self, hub: str, since: datetime, part: str | None = None) -> int:
+        """Count the bytes that came from a hub since a time, all or of one kind of part."""
         total = select(func.coalesce(func.sum(DownloadRow.received_bytes), 0)).where(
             DownloadRow.hub == hub, DownloadRow.started_at >= since
         )
+        if part is not None:
+            total = total.where(DownloadRow.part == part)
         with self._transaction() as session:
             return int(session.execute(total).scalar_one())
+
+    def known_offers(self, hub: str, since: datetime, until: datetime, most: int) -> list[Held]:
+        """List what a hub is known to hold of what it published within some time, newest first."""
+        published = func.coalesce(OfferRow.published_at, OfferRow.first_seen_at)
+        wanted = (
+            select(OfferRow.scene_name, OfferRow.size_bytes, OfferRow.checksum)
+            .where(OfferRow.hub == hub, published >= since, published <= until)
+            .order_by(published.desc())
+            .limit(most)
+        )
+        with self._transaction() as session:
+            return [Held(*row) for row in session.execute(wanted)]
+
+    def first_publishers(
+        self, since: datetime, until: datetime, hubs: Sequence[str]
+    ) -> dict[str, int]:
+        """Count the products that each hub was first to have, of those that others have too."""
+        shared = (
+            select(OfferRow.scene_name, OfferRow.hub, OfferRow.published_at)
+            .add_columns(
+                func.row_number()
+                .over(partition_by=OfferRow.scene_name, order_by=OfferRow.published_at)
+                .label("place"),
+                func.count().over(partition_by=OfferRow.scene_name).label("hubs"),
+            )
+            .where(OfferRow.published_at >= since, OfferRow.published_at <= until)
+            .where(OfferRow.hub.in_(hubs))
+            .subquery()
+        )
+        counted = (
+            select(shared.c.hub, func.count())
+            .where(shared.c.place == 1, shared.c.hubs > 1)
+            .group_by(shared.c.hub)
+        )
+        with self._transaction() as session:
+            return {row[0]: row[1] for row in session.execute(counted)}
+
+    def held_by(
+        self, hub: str, others: Sequence[str], since: datetime, until: datetime
+    ) -> list[tuple[bool, str, dict[str, Any]]]:
+        """List what any of some hubs first published within some time, and whether a hub has it.
+
+        Returns
+        -------
+        list
+            Whether it has it, product type, footprint (GeoJSON).
+        """
+        first = func.min(OfferRow.published_at)
+        union = (
+            select(OfferRow.scene_name, func.bool_or(OfferRow.hub == hub).label("held"))
+            .where(OfferRow.published_at >= since, OfferRow.hub.in_(others))
+            .group_by(OfferRow.scene_name)
+            .having(first <= until)
+            .subquery()
+        )
+        wanted = select(union.c.held, SceneRow.product_type, SceneRow.footprint).join(
+            SceneRow, SceneRow.name == union.c.scene_name
+        )
+        with self._transaction() as session:
+            return [(held, kind, shape) for held, kind, shape in session.execute(wanted)]
 
     def health(self, since: datetime) -> dict[str, Health]:
         """Tell how hubs did since a time, in searches and transfers; those that were asked."""
@@ -205,7 +283,7 @@ def _row(measurement: Measurement, offer: Offer) -> dict[str, Any]:
         "hub": measurement.hub,
         "kind": TRANSFER,
         "product_type": offer.product.product_type,
-        "value": measurement.bytes / max(measurement.seconds, 1e-3),
+        "value": measurement.sustained or measurement.bytes / max(measurement.seconds, 1e-3),
         "ok": done,
         "detail": {
             "name": measurement.name,
@@ -213,6 +291,7 @@ def _row(measurement: Measurement, offer: Offer) -> dict[str, Any]:
             "seconds": measurement.seconds,
             "first_byte_s": measurement.first_byte_s,
             "outcome": measurement.outcome.value,
+            "sustained": measurement.sustained,
         },
     }
 
@@ -226,6 +305,7 @@ def _measurement(at: datetime, hub: str, detail: dict[str, Any]) -> Measurement:
         detail["seconds"],
         detail["first_byte_s"],
         Outcome(detail["outcome"]),
+        detail.get("sustained"),
     )
 
 
@@ -236,5 +316,8 @@ def _checksum(offer: Offer) -> str | None:
     return None
 
 
-def _text(failure: Exception | None) -> str | None:
-    return None if failure is None else str(failure)[:500]
+def _detail(answer: Answer) -> dict[str, Any]:
+    failure = answer.failure
+    said = None if failure is None else str(failure)[:500]
+    cause = {} if failure is None else {"cause": outcome_of(failure).value}
+    return {"found": answer.found, "failure": said, **cause}

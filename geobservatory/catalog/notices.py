@@ -41,6 +41,8 @@ class Notice:
 
     Attributes
     ----------
+    activation_id
+        None where it is of a hub.
     kind, key
         What it is about; with the activation and the recipient they make it one.
     recipient
@@ -56,7 +58,7 @@ class Notice:
     """
 
     id: int
-    activation_id: str
+    activation_id: str | None
     kind: str
     key: str
     recipient: str
@@ -87,7 +89,7 @@ class NoticeQueries(Sessions):
 
     def queue_notice(
         self,
-        activation_id: str,
+        activation_id: str | None,
         kind: str,
         key: str,
         recipients: Sequence[str],

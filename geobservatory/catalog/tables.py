@@ -247,11 +247,15 @@ class OfferRow(Base):
     online: Mapped[bool | None]
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     checksum: Mapped[str | None]
+    # Whether how late it was published is among the measurements.
+    measured: Mapped[bool] = mapped_column(server_default="false")
     flow_run_id: Mapped[str | None]
 
     __table_args__ = (
         CheckConstraint("size_bytes >= 0", name="size"),
         CheckConstraint("first_seen_at <= last_seen_at", name="seen_in_order"),
+        Index("ix_offers_hub", "hub", "published_at"),
+        Index("ix_offers_unmeasured", "hub", postgresql_where="NOT measured"),
     )
 
 
@@ -289,6 +293,7 @@ class DownloadRow(Base):
             unique=True,
             postgresql_where="state IN ('queued', 'running')",
         ),
+        Index("ix_downloads_hub", "hub", "started_at"),
     )
 
 
@@ -398,6 +403,63 @@ class MeasurementRow(Base):
     )
 
 
+class RollupRow(Base):
+    """The measurements of one hour, counted; kept when they themselves are gone."""
+
+    __tablename__ = "rollups"
+
+    hub: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    # Empty where the measurement is of no one type.
+    product_type: Mapped[str] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    asked: Mapped[int]
+    good: Mapped[int]
+    # Of the good ones: sum, and how many in each bucket (`geobservatory.catalog.measurements`).
+    total: Mapped[float]
+    buckets: Mapped[dict[str, Any]]
+
+    __table_args__ = (
+        CheckConstraint("good >= 0 AND good <= asked AND asked > 0", name="counts"),
+        Index("ix_rollups_hour", "hour", "kind"),
+    )
+
+
+class RollupDueRow(Base):
+    """An hour of a hub that has new measurements; appended by a trigger, so by whoever measures."""
+
+    __tablename__ = "rollups_due"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    hub: Mapped[str]
+    hour: Mapped[datetime]
+
+
+class IncidentRow(Base):
+    """A time in which a hub was not as it should be; one of a kind is open at a time."""
+
+    __tablename__ = "incidents"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    hub: Mapped[str]
+    aspect: Mapped[str]
+    began_at: Mapped[datetime]
+    noticed_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    cause: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
+
+    __table_args__ = (
+        CheckConstraint("cause <> ''", name="cause_given"),
+        CheckConstraint("began_at <= noticed_at", name="noticed_after"),
+        CheckConstraint("ended_at >= began_at", name="ended_after"),
+        Index(
+            "uq_incidents_open", "hub", "aspect", unique=True, postgresql_where="ended_at IS NULL"
+        ),
+        Index("ix_incidents_hub", "hub", "began_at"),
+    )
+
+
 class MirrorRow(Base):
     """What the rolling archive holds."""
 
@@ -444,7 +506,8 @@ class NoticeRow(Base):
     __tablename__ = "notices"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    activation_id: Mapped[str] = mapped_column(ForeignKey("activations.id"))
+    # None where it is of a hub.
+    activation_id: Mapped[str | None] = mapped_column(ForeignKey("activations.id"))
     kind: Mapped[str]
     key: Mapped[str]
     recipient: Mapped[str]
@@ -465,5 +528,13 @@ class NoticeRow(Base):
         CheckConstraint("(sent_at IS NOT NULL) = (state = 'sent')", name="sent_has_time"),
         CheckConstraint("recipient <> ''", name="recipient"),
         CheckConstraint("state NOT IN ('failed', 'uncertain') OR error <> ''", name="why_failed"),
+        Index(
+            "uq_notices_of_hubs",
+            "kind",
+            "key",
+            "recipient",
+            unique=True,
+            postgresql_where="activation_id IS NULL",
+        ),
         Index("ix_notices_due", "due_at", postgresql_where="state IN ('waiting', 'taken')"),
     )

@@ -18,9 +18,10 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.exc import SQLAlchemyError
 
-from geobservatory.catalog.hubs import HubQueries
+from geobservatory.catalog.database import Catalog
+from geobservatory.catalog.incidents import Incident
 from geobservatory.errors import ConfigurationError, NotFoundError, TransientError
-from geobservatory.hubs.choice import Choice, Estimate
+from geobservatory.hubs.choice import Choice, Delivery, Estimate
 from geobservatory.hubs.connector import Connector
 from geobservatory.hubs.connectors import connect
 from geobservatory.hubs.experience import DAYS, Belief, Experience
@@ -76,7 +77,7 @@ class Hubs:
     def __init__(
         self,
         settings: Settings,
-        catalog: HubQueries | None = None,
+        catalog: Catalog | None = None,
         chance: Random | None = None,
     ) -> None:
         self._catalog = catalog
@@ -85,6 +86,7 @@ class Hubs:
         self._connectors = [connect(hub, settings.data_dir) for hub in settings.hubs]
         self._archive = settings.data_dir / "archive"
         self._experience = Experience()
+        self._incidents: dict[str, list[Incident]] = {}
         limits = {hub.name: hub.max_concurrent_downloads for hub in settings.hubs}
         self.slots: Slots
         if catalog is None:
@@ -251,6 +253,11 @@ class Hubs:
         )
         return None if brought is None else Fetched(*brought)
 
+    def deliveries(self, at: datetime) -> dict[str, Delivery]:
+        """Tell how soon each hub would deliver a product of usual size."""
+        choice = self._choice(at)
+        return {hub: choice.delivery(hub, at) for hub in self._settings}
+
     def beliefs(self) -> dict[str, Belief]:
         """Tell what is believed of each hub now."""
         experience, now = self._choice().experience, datetime.now(UTC)
@@ -277,21 +284,32 @@ class Hubs:
     def _source(self, offer: Offer) -> Source:
         return next(one for one in self._connectors if one.name == offer.hub).source(offer)
 
-    def _choice(self) -> Choice:
+    def _choice(self, at: datetime | None = None) -> Choice:
         """Make the choice with what the catalogue knows now: others learn as well."""
         if self._catalog is not None:
-            since = datetime.now(UTC) - timedelta(days=DAYS)
-            self._experience = Experience(self._catalog.transfers(since))
-        return Choice(self._settings, self._experience, self.slots.in_use, self._used, self._chance)
+            since = (at or datetime.now(UTC)) - timedelta(days=DAYS)
+            self._experience = Experience(self._catalog.transfers(since, self._settings))
+            self._incidents = {}
+            for one in self._catalog.open_incidents():
+                self._incidents.setdefault(one.hub, []).append(one)
+        return self._chosen_by()
+
+    def _chosen_by(self) -> Choice:
+        return Choice(
+            hubs=self._settings,
+            experience=self._experience,
+            in_use=self.slots.in_use,
+            used=self._used,
+            chance=self._chance,
+            incidents=self._incidents,
+        )
 
     def _used(self, hub: str, since: datetime) -> int:
         return 0 if self._catalog is None else self._catalog.received_bytes(hub, since)
 
     def _expected(self, scene: Scene, estimates: Sequence[Estimate]) -> Callable[[Source], float]:
         """Follow what is learned meanwhile; the draw of the beginning stays, or it would waver."""
-        choice = Choice(
-            self._settings, self._experience, self.slots.in_use, self._used, self._chance
-        )
+        choice = self._chosen_by()
         drawn = {one.offer.hub: one.drawn - one.seconds for one in estimates}
 
         def expected(source: Source) -> float:

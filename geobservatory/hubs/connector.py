@@ -45,6 +45,22 @@ class Connector(Protocol):
 
 
 @runtime_checkable
+class HasTokenService(Protocol):
+    """A hub whose credentials are tokens of a service beside it."""
+
+    def renew_token(self) -> None:
+        """Get a new token, though the one at hand may still be good.
+
+        Raises
+        ------
+        HubUnreachableError, HubBusyError, HubRefusedError
+            As they come.
+        ConfigurationError
+            If there is no account to get one for.
+        """
+
+
+@runtime_checkable
 class HasBurstService(Protocol):
     """A hub that cuts single bursts out of its products."""
 

@@ -99,6 +99,12 @@ class DataspaceConnector:
             session=self._session,
         )
 
+    def renew_token(self) -> None:
+        """See `HasTokenService.renew_token`."""
+        if self._keeper is None:
+            raise ConfigurationError(f"hub {self.name} has no account")
+        self._keeper.renew()
+
     def inside(self, offer: Offer) -> Inside:
         """See `Connector.inside`."""
         return NodesInside(offer.product.name, self.name, self.source(offer))

@@ -135,6 +135,8 @@ class Experience:
 
 def _speed(one: Measurement) -> float | None:
     """Bytes a second after the first byte; None where too little came to tell."""
+    if one.sustained is not None:
+        return one.sustained
     seconds = one.seconds - (one.first_byte_s or 0.0)
     return one.bytes / seconds if one.bytes >= 4096 and seconds > 0 else None
 

@@ -30,12 +30,15 @@ class Answer:
         How long it took.
     failure
         Why its answer is not whole; None where it is. What came before the failure counts.
+    first_s
+        How long the first page took; None where none came.
     """
 
     hub: str
     found: int
     seconds: float
     failure: GeobservatoryError | None = None
+    first_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -171,10 +174,11 @@ def _gathered(
         ).start()
     offers: list[list[Offer]] = [[] for _ in connectors]
     answers: dict[int, Answer] = {}
+    first_s: dict[int, float] = {}
 
     def end(number: int, failure: GeobservatoryError | None) -> None:
         name, seconds = connectors[number].name, time.monotonic() - began
-        answers[number] = Answer(name, len(offers[number]), seconds, failure)
+        answers[number] = Answer(name, len(offers[number]), seconds, failure, first_s.get(number))
         if answered is not None:
             answered(answers[number])
 
@@ -186,6 +190,7 @@ def _gathered(
         if isinstance(one, _End):
             end(one.hub, one.failure)
             continue
+        first_s.setdefault(one.hub, time.monotonic() - began)
         offers[one.hub].extend(one.offers)
         if told is not None and one.offers:
             told(one.offers)

@@ -79,6 +79,17 @@ class TokenKeeper:
                     tokens = self._renewed(tokens)
         return f"Bearer {tokens.access}"
 
+    def renew(self) -> None:
+        """Get a new token in the session that is open, though the old one may be good still.
+
+        Raises
+        ------
+        HubRefusedError, HubUnreachableError, HubBusyError
+            As `header` does.
+        """
+        with self._alone():
+            self._renewed(self._read())
+
     def refused(self, header: str) -> None:
         """Take note that a hub refused a header; a token that was renewed meanwhile stays."""
         with self._alone():

@@ -10,11 +10,12 @@ from uuid import uuid4
 
 from shapely.geometry import shape
 
+from geobservatory.catalog.incidents import Turn
 from geobservatory.catalog.notices import PATIENCE, WEBHOOK, Notice, NoticeQueries
 from geobservatory.errors import ConfigurationError, GeobservatoryError, TransientError
 from geobservatory.events.model import Activation
 from geobservatory.notify.email import send_email
-from geobservatory.notify.message import Message
+from geobservatory.notify.message import Message, of_incident
 from geobservatory.notify.sending import DownError, UncertainError
 from geobservatory.notify.webhook import post
 from geobservatory.settings.model import Notification, Settings
@@ -69,6 +70,27 @@ def queue(
         replace(message, link=link).content(),
         now,
         now + PATIENCE if message.until is None else message.until,
+    )
+
+
+def queue_incident(settings: Settings, catalog: NoticeQueries, turn: Turn) -> int:
+    """Queue that a hub is in trouble, or is well again, for the addresses of the settings; once.
+
+    Returns
+    -------
+    int
+        For how many it is new.
+    """
+    now, told = datetime.now(UTC), settings.notification
+    what = "began" if turn.began else "ended"
+    return catalog.queue_notice(
+        None,
+        f"hub-trouble-{what}",
+        str(turn.incident.id),
+        [*told.recipients] if told.webhook is None else [*told.recipients, WEBHOOK],
+        of_incident(turn).content(),
+        now,
+        now + PATIENCE,
     )
 
 

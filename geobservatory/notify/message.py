@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from geobservatory.catalog.incidents import Turn
 from geobservatory.events.model import Activation, GeohazardEvent
 from geobservatory.notify.sending import printable
 
@@ -135,6 +136,29 @@ def of_failure(activation: Activation, about: str, reason: str) -> Message:
         f"`geobs retry {activation.id}` tries again.",
     )
     return _message(activation, "Map failed", said, details={"about": about, "reason": reason})
+
+
+def of_incident(turn: Turn) -> Message:
+    """Tell that a hub is in trouble, or is well again."""
+    one = turn.incident
+    facts = [
+        ("Hub", one.hub),
+        ("Trouble", one.aspect),
+        ("Since", f"{one.began_at:%Y-%m-%d %H:%M} UTC"),
+    ]
+    details: dict[str, Any] = {"hub": one.hub, "aspect": one.aspect, "cause": one.cause}
+    details |= {"began_at": one.began_at.isoformat(), "evidence": dict(one.evidence)}
+    if one.ended_at is None:
+        said = ("Products are fetched from other hubs meanwhile, where they have them.",)
+        subject = f"Hub {one.hub}: {one.cause}"
+    else:
+        minutes = one.lasted(one.ended_at).total_seconds() / 60
+        facts.append(("Until", f"{one.ended_at:%Y-%m-%d %H:%M} UTC"))
+        details["ended_at"] = one.ended_at.isoformat()
+        said = (f"It lasted {minutes:.0f} minutes.",)
+        subject = f"Hub {one.hub} is well again ({one.aspect})"
+    cause = printable(one.cause, 500)
+    return Message(printable(subject), (cause, *said), event=tuple(facts), details=details)
 
 
 def _message(

@@ -187,11 +187,55 @@ class Notification(_Section):
     )
 
 
+# Seconds between two probes: from a minute to a week.
+Every = Annotated[float, Field(ge=60, le=604_800)]
+
+
+class Objectives(_Section):
+    """What hubs are held to; the rest is their error budget."""
+
+    days: int = Field(default=30, ge=1, le=366, description="Over so many days")
+    availability: float = Field(default=0.95, gt=0, lt=1, description="Share of answers")
+    search_s: float = Field(default=10, gt=0, description="A search is to begin to answer in this")
+    search_share: float = Field(default=0.95, gt=0, lt=1, description="Share of searches that do")
+    downloads: float = Field(default=0.95, gt=0, lt=1, description="Share that end well")
+    latency_h: float = Field(default=24, gt=0, description="Hours from sensing to publication")
+    latency_share: float = Field(default=0.9, gt=0, lt=1, description="Share that keep that")
+    completeness: float = Field(
+        default=0.95, gt=0, le=1, description="Share of what all hubs have, after a day"
+    )
+
+
+class Probing(_Section):
+    """How often hubs are probed, and how much that may cost."""
+
+    search_s: Every = Field(default=300, description="Seconds between two searches")
+    metadata_s: Every = Field(default=900, description="… questions for a product")
+    token_s: Every = Field(default=1800, description="… new tokens")
+    transfer_s: Every = Field(default=3600, description="… samples of a download")
+    completeness_s: Every = Field(default=3600, description="… comparisons of hubs")
+    integrity_s: Every = Field(default=21_600, description="… files against checksums")
+    certificate_s: Every = Field(default=86_400, description="… looks at certificates")
+    window_s: Every = Field(default=86_400, description="… looks for the oldest product")
+    sample_mb: float = Field(default=8, gt=0, le=1000, description="Size of a sample")
+    quota_share: float = Field(
+        default=0.01, ge=0, le=1, description="Share of a hub's quotas that samples may take"
+    )
+    limit_s: float = Field(
+        default=60, ge=5, le=600, description="What has not ended by then has hung"
+    )
+    keep_days: int = Field(
+        default=400, ge=40, description="How long measurements are kept; sums by the hour stay"
+    )
+    objectives: Objectives = Objectives()
+
+
 class Services(_Section):
     """Where `geobs up` listens."""
 
     host: str = "127.0.0.1"
     prefect_port: int = Field(default=4200, ge=1, le=65535)
+    portal_port: int = Field(default=8080, ge=1, le=65535)
 
 
 class Settings(BaseSettings):
@@ -215,6 +259,7 @@ class Settings(BaseSettings):
     dem: Dem = Dem()
     orbits: Orbits = Orbits()
     feeds: Feeds = Feeds()
+    probing: Probing = Probing()
     notification: Notification = Notification()
     services: Services = Services()
 

@@ -45,6 +45,11 @@ _OUTCOMES: dict[type[GeobservatoryError], Outcome] = {
 _KNOWN = tuple(_OUTCOMES)
 
 
+def outcome_of(error: BaseException) -> Outcome:
+    """Tell how a try that failed so has ended; what is not an answer of a hub is ``broken``."""
+    return next((one for kind, one in _OUTCOMES.items() if isinstance(error, kind)), Outcome.BROKEN)
+
+
 @dataclass(frozen=True)
 class Measurement:
     """What a try taught about a hub.
@@ -63,6 +68,9 @@ class Measurement:
         From the request to the first byte; None where none came.
     outcome
         How it ended; ``stopped`` was our doing, and says nothing of the hub.
+    sustained
+        Bytes a second once it was under way, where that was measured apart; None where it is the
+        bytes over the seconds since the first.
     """
 
     hub: str
@@ -72,6 +80,7 @@ class Measurement:
     seconds: float
     first_byte_s: float | None
     outcome: Outcome
+    sustained: float | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +223,7 @@ def observed(hub: str, name: str, measured: Measured | None, told: Told | None) 
         yield course
         course.outcome = Outcome.DONE
     except _KNOWN as error:
-        course.outcome = next(one for kind, one in _OUTCOMES.items() if isinstance(error, kind))
+        course.outcome = outcome_of(error)
         raise
     finally:
         if measured is not None:

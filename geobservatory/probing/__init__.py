@@ -1,0 +1,1 @@
+"""How well hubs do: probes, statistics, scores, objectives, incidents, the status page."""
