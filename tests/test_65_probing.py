@@ -1,6 +1,7 @@
 """Probing: detectors and statistics against closed forms, a simulated month, real servers."""
 
 import math
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from browser import browser
 from hub_world import USUAL, fault, make_products, settings_of, world
 from scipy.stats import beta, binom
 from sqlalchemy import text
@@ -28,6 +30,7 @@ from geobservatory.probing.clock import RealClock
 from geobservatory.probing.detect import Evidence, outcome_weight, shift_weight
 from geobservatory.probing.guard import within
 from geobservatory.probing.objectives import budgets
+from geobservatory.probing.page import render, write_page
 from geobservatory.probing.prober import Prober
 from geobservatory.probing.report import StatusReport, status_report
 from geobservatory.probing.statistics import share, spread
@@ -377,6 +380,34 @@ def test_probing_stays_within_its_share(month: Month) -> None:
             )
         ).scalar_one()
     assert 0.8 * allowed < most <= allowed
+
+
+def test_the_status_page_shows_it(month: Month, tmp_path: Path) -> None:
+    """An hour of which nothing was answered is red; a browser opens it, and asks nobody."""
+    path = write_page(month.report, tmp_path)
+    page = path.read_text()
+    ribbon = next(
+        one for one in page.split("<svg") if "ribbon" in one and "of troubled, hour" in one
+    )
+    red = [int(width) for width in re.findall(r'width="(\d+)" height="10" fill="#d55e00"', ribbon)]
+    # Refused, maintenance, hung; where products were lost searches were still answered.
+    assert sum(red) == 6 + 3 + 8
+    well = sum(one.state == "well" for one in month.report.hubs)
+    assert f"{well} of 4 are well" in page
+    with browser(tmp_path) as opened:
+        opened.open(path.as_uri(), 'document.querySelectorAll("svg").length >= 16')
+        assert opened.errors == []
+        assert all(one.startswith("file:") for one in opened.requests)
+        assert opened.run("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_what_is_not_known_is_said(tmp_path: Path, catalog: Catalog) -> None:
+    hub = Hub(name="new", kind=HubKind.DHUS, address="http://x")
+    settings = Settings(data_dir=tmp_path, hubs=(hub,))
+    catalog.open_incident("new", "reachable", at(0), at(0, 1), "<script>alert(1)</script>", {})
+    page = render(status_report(settings, catalog, at(1), 30))
+    assert "Nothing was downloaded" in page and "nan" not in page
+    assert "<script>" not in page and "&lt;script&gt;" in page
 
 
 def test_the_choice_beats_any_fixed_hub(month: Month) -> None:

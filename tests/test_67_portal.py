@@ -61,6 +61,12 @@ def serving(settings: Settings, opened: Callable[[], Catalog]) -> Iterator[str]:
         thread.join()
 
 
+@pytest.fixture(autouse=True)
+def _this_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin each test now: the file may have been read long ago."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC))
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     hubs = tuple(Hub(name=name, kind=HubKind.FOLDER, address="/x") for name in ("alpha", "beta"))

@@ -69,9 +69,9 @@ def heat(
     hours = "".join(
         f'<text x="{30 + 12 * hour}" y="95">{hour:02d}</text>' for hour in range(0, 24, 6)
     )
-    legend = f'<text x="318" y="95" text-anchor="end">{low:.3g} to {high:.3g} {name}</text>'
+    legend = f'<text x="318" y="107" text-anchor="end">{low:.3g} to {high:.3g} {name}</text>'
     return Markup(  # noqa: S704  (numbers of ours)
-        f'<svg class="heat" viewBox="0 0 320 98" role="img" aria-label="{escape(label)}">'
+        f'<svg class="heat" viewBox="0 0 320 110" role="img" aria-label="{escape(label)}">'
         f"{''.join(cells)}{days}{hours}{legend}</svg>"
     )
 
