@@ -104,6 +104,31 @@ def test_what_is_recent_counts_more() -> None:
     assert Experience([*old, *new]).of("a", NOW).speed < 20e6
 
 
+def test_a_hub_that_has_become_slow_is_known_within_hours() -> None:
+    chance = Random(3)
+    slow_hours = range(14, 22)
+
+    def known(slower_for_h: float) -> Experience:
+        hours_ago = [hour + 0.5 for hour in range(24 * 20, 0, -1)]
+        made = []
+        for ago in hours_ago:
+            speed = 40e6 * chance.lognormvariate(0, 0.2)
+            speed /= 5 if (NOW - timedelta(hours=ago)).hour in slow_hours else 1
+            speed /= 4 if ago < slower_for_h else 1
+            made.append(transfer("a", ago, speed, size=8e6))
+        return Experience(made)
+
+    usual = known(0).of("a", NOW)
+    assert usual.speed == pytest.approx(40e6, rel=0.15)
+    assert usual.log_speed_sigma < 0.2
+    assert known(4).of("a", NOW).speed < 20e6
+    assert known(12).of("a", NOW).speed == pytest.approx(10e6, rel=0.3)
+    slow = known(20)
+    assert slow.of("a", NOW).speed == pytest.approx(10e6, rel=0.2)
+    # The shape of its day is kept.
+    assert slow.of("a", NOW + timedelta(hours=4)).speed == pytest.approx(2e6, rel=0.3)
+
+
 def test_the_failure_rate() -> None:
     known = [
         transfer("a", 1 + n / 100, outcome=Outcome.BROKEN if n % 4 == 0 else Outcome.DONE)

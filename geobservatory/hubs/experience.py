@@ -3,8 +3,10 @@
 Speeds are taken as log-normal, in three levels: what hubs are like, this hub, this hub at this hour
 of day (hubs are slow at the same hours each day); each level is the prior of the next. Each past
 transfer counts by its age (half after three weeks) and its size (a small file tells little of
-speed). Source of the estimates: the normal model, the beta-binomial model and hierarchical models
-(Gelman et al., Bayesian Data Analysis, 3rd ed., sections 2.4 to 2.6 and 5.4).
+speed). Where a hub is well known, the last day tells how far it is off from all that now: a line
+that has become slow is known within hours, and the shape of its day is kept. Source of the
+estimates: the normal model, the beta-binomial model and hierarchical models (Gelman et al.,
+Bayesian Data Analysis, 3rd ed., sections 2.4 to 2.6 and 5.4).
 """
 
 import math
@@ -27,6 +29,10 @@ _HALF_LIFE_S = 21 * 86_400.0
 # What the hour before or after tells of one: hubs change on the hour.
 _NEXT_HOUR = 0.05
 _TELLING_BYTES = 4e6
+# How far a hub may be off lately from what it was, and how soon that is forgotten (half).
+_OFF, _LATELY_S, _OFF_HALF_LIFE_S = 0.7, 86_400.0, 3 * 3600.0
+# From so many older transfers on it is known what is usual.
+_KNOWN_WELL = 48
 _FIRST_BYTE_S = 2.0
 _FAILED, _WELL = 0.3, 3.0
 # A hub that failed so often in a row is left alone for this long, and twice as long each time more.
@@ -106,7 +112,7 @@ class Experience:
     def of(self, hub: str, at: datetime) -> Belief:
         """Tell what is believed of a hub at a moment, UTC."""
         known = [one for one in self._by_hub.get(hub, ()) if one.at <= at]
-        speeds: list[tuple[float, float, float]] = []
+        speeds: list[_Speed] = []
         first_weight, first_total = _WEIGHT, _WEIGHT * _FIRST_BYTE_S
         failed, well = _FAILED, _WELL
         for one in known:
@@ -120,8 +126,9 @@ class Experience:
                 first_weight += age
             if (speed := _speed(one)) is not None:
                 telling = one.bytes / (one.bytes + _TELLING_BYTES)
-                speeds.append((math.log(speed), age * telling, _same_hour(at, one.at)))
-        log_speed, sigma = _hour_mean(speeds)
+                ago = (at - one.at).total_seconds()
+                speeds.append(_Speed(math.log(speed), age * telling, one.at.hour, ago))
+        log_speed, sigma = _now(speeds, at.hour)
         return Belief(
             log_speed=log_speed,
             log_speed_sigma=sigma,
@@ -141,22 +148,70 @@ def _speed(one: Measurement) -> float | None:
     return one.bytes / seconds if one.bytes >= 4096 and seconds > 0 else None
 
 
-def _hour_mean(speeds: list[tuple[float, float, float]]) -> tuple[float, float]:
-    """Estimate the mean of an hour from logarithm, weight and nearness in hour; and its sigma."""
-    # What one transfer tells of the hub: it scatters about its hour, and that about the hub.
-    apart = _HOURS**2 + _SCATTER**2
-    hub, variance = _normal(_SPEED, _SPREAD**2, [(x, w) for x, w, _ in speeds], apart)
-    hour, _ = _normal(
-        hub, variance + _HOURS**2, [(x, w * near) for x, w, near in speeds], _SCATTER**2
-    )
-    squares, count = _SCATTER_WEIGHT * _SCATTER**2, _SCATTER_WEIGHT
-    for x, w, near in speeds:
-        squares += w * near * (x - hour) ** 2
-        count += w * near
-    mean, sigma2 = _normal(
-        hub, variance + _HOURS**2, [(x, w * near) for x, w, near in speeds], squares / count
-    )
-    return mean, math.sqrt(sigma2)
+@dataclass(frozen=True)
+class _Speed:
+    """The logarithm of a speed, what it counts, at which hour of day it was and how long ago."""
+
+    log: float
+    weight: float
+    hour: int
+    ago_s: float
+
+
+class _Hours:
+    """What a hub is like at each hour of day."""
+
+    def __init__(self, speeds: list[_Speed]) -> None:
+        self._at: dict[int, list[tuple[float, float]]] = {}
+        for one in speeds:
+            self._at.setdefault(one.hour, []).append((one.log, one.weight))
+        # What one transfer tells of the hub: it scatters about its hour, and that about the hub.
+        apart = _HOURS**2 + _SCATTER**2
+        every = [(one.log, one.weight) for one in speeds]
+        self._hub, variance = _normal(_SPEED, _SPREAD**2, every, apart)
+        self._variance = variance + _HOURS**2
+
+    def mean(self, hour: int, scatter2: float) -> tuple[float, float]:
+        """Estimate the mean of an hour, and the variance of that."""
+        return _normal(self._hub, self._variance, self._near(hour), scatter2)
+
+    def scatter2(self, hours: Iterable[int]) -> float:
+        """Estimate the variance of one transfer about the mean of its hour."""
+        squares, count = _SCATTER_WEIGHT * _SCATTER**2, _SCATTER_WEIGHT
+        for hour in hours:
+            near = self._near(hour)
+            middle, _ = _normal(self._hub, self._variance, near, _SCATTER**2)
+            squares += sum(weight * (log - middle) ** 2 for log, weight in near)
+            count += sum(weight for _, weight in near)
+        return squares / count
+
+    def _near(self, hour: int) -> list[tuple[float, float]]:
+        beside = [*self._at.get((hour - 1) % 24, ()), *self._at.get((hour + 1) % 24, ())]
+        there = self._at.get(hour, [])
+        return [*there, *((log, weight * _NEXT_HOUR) for log, weight in beside)]
+
+
+def _now(speeds: list[_Speed], hour: int) -> tuple[float, float]:
+    """Estimate the mean of the logarithm at this hour of this day; and its sigma."""
+    older = [one for one in speeds if one.ago_s > _LATELY_S]
+    if len(older) < _KNOWN_WELL:
+        hours = _Hours(speeds)
+        mean, variance = hours.mean(hour, hours.scatter2([hour]))
+        return mean, math.sqrt(variance)
+    hours = _Hours(older)
+    # Hours scatter alike about their means: together they tell how much.
+    scatter2 = hours.scatter2(range(24))
+    usual = {one: hours.mean(one, scatter2) for one in range(24)}
+    off = [
+        (one.log - usual[one.hour][0], one.weight * 0.5 ** (one.ago_s / _OFF_HALF_LIFE_S))
+        for one in speeds
+        if one.ago_s <= _LATELY_S
+    ]
+    mean, variance = usual[hour]
+    if not off:
+        return mean, math.sqrt(variance)
+    lately, of_lately = _normal(0.0, _OFF**2, off, scatter2)
+    return mean + lately, math.sqrt(variance + of_lately)
 
 
 def _normal(
@@ -166,11 +221,6 @@ def _normal(
     weight = 1 / prior_variance + sum(w for _, w in data) / variance
     total = prior / prior_variance + sum(w * x for x, w in data) / variance
     return total / weight, 1 / weight
-
-
-def _same_hour(one: datetime, other: datetime) -> float:
-    apart = abs(one.hour - other.hour)
-    return {0: 1.0, 1: _NEXT_HOUR}.get(min(apart, 24 - apart), 0.0)
 
 
 def _aside_until(known: list[Measurement], at: datetime) -> datetime | None:
