@@ -63,7 +63,8 @@ def ask(
             if answer.status_code == 204:
                 return Answer(None, {})
             if answer.status_code == 304:
-                return Answer(None, mark or {})
+                # A copy: whoever asked may change its own.
+                return Answer(None, dict(mark or {}))
             if answer.status_code in (429, 503):
                 after = answer.headers.get("Retry-After", "")
                 wait = float(after) if after.isdecimal() and len(after) < 6 else None
