@@ -249,13 +249,15 @@ def _online(rollups: Sequence[Rollup]) -> Share:
 
 
 def _days(of: Mapping[Kind, Sequence[Rollup]], since: datetime, at: datetime) -> list[Day]:
+    by_day: dict[date, dict[Kind, list[Rollup]]] = {}
+    for kind, ones in of.items():
+        for one in ones:
+            there = by_day.setdefault(one.hour.astimezone(UTC).date(), {})
+            there.setdefault(kind, []).append(one)
     made = []
     day = since.astimezone(UTC).date()
     while day <= at.astimezone(UTC).date():
-        there = {
-            kind: [one for one in ones if one.hour.astimezone(UTC).date() == day]
-            for kind, ones in of.items()
-        }
+        there = {kind: by_day.get(day, {}).get(kind, []) for kind in Kind}
         published: dict[str, int] = {}
         for one in there[Kind.LATENCY]:
             published[one.product_type] = published.get(one.product_type, 0) + one.good

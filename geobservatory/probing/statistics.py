@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.stats import beta, norm
+from scipy.special import betaincinv
+from scipy.stats import norm
 
 from geobservatory.catalog.measurements import BUCKET, Rollup
 
@@ -38,8 +39,9 @@ class Share:
 def share(good: int, asked: int) -> Share:
     """Estimate a share."""
     tail = (1 - CONFIDENCE) / 2
-    low = 0.0 if good == 0 else float(beta.ppf(tail, good + 0.5, asked - good + 0.5))
-    high = 1.0 if good == asked else float(beta.ppf(1 - tail, good + 0.5, asked - good + 0.5))
+    shape = good + 0.5, asked - good + 0.5
+    low = 0.0 if good == 0 else float(betaincinv(*shape, tail))
+    high = 1.0 if good == asked else float(betaincinv(*shape, 1 - tail))
     return Share(good, asked, low, high)
 
 
