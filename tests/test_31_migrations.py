@@ -1,16 +1,26 @@
 """Migrations: from nothing, again, and all at once."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from shapely.geometry import box, mapping
 from sqlalchemy import inspect, text
 
 from geobservatory.catalog.database import open_catalog, open_engine
-from geobservatory.catalog.migrate import newest_revision, revision, upgrade
+from geobservatory.catalog.migrate import _config, newest_revision, revision, upgrade
 from geobservatory.catalog.tables import Base
-from geobservatory.errors import CatalogError, ConfigurationError, TransientError
+from geobservatory.errors import (
+    CatalogError,
+    ConfigurationError,
+    NotFoundError,
+    TransientError,
+)
 from geobservatory.events.form import ActivationForm
 
 
@@ -83,6 +93,49 @@ def test_a_migration_that_dies_leaves_nothing(
     engine.dispose()
     with open_catalog(database_url) as catalog:
         assert catalog.activations() == []
+
+
+def test_links_in_mails_outlive_the_secrets_in_the_tables(database_url: str) -> None:
+    """Of 0009, where they lay plain: the links stay good, and stand nowhere."""
+    known, wish, gone = (uuid4() for _ in range(3))
+    engine = open_engine(database_url)
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0009")
+        # As where the server has PostGIS: it must not hold on to the column.
+        connection.execute(text("CREATE VIEW subscriptions_map AS SELECT * FROM subscriptions"))
+        subscribed = text(
+            "INSERT INTO subscriptions (address, area, confirmed_at, token, west, south, east,"
+            " north) VALUES (:who, CAST(:area AS jsonb), :at, :token, 0, 0, 1, 1) RETURNING id"
+        )
+        noticed = text(
+            "INSERT INTO notices (kind, key, recipient, content, state, expires_at)"
+            " VALUES ('confirm-subscription', :key, :who, CAST(:content AS jsonb), 'waiting',"
+            " now() + interval '1 day')"
+        )
+        area = json.dumps(mapping(box(0, 0, 1, 1)))
+        numbers = []
+        for who, token, at in (("a@x.org", known, datetime.now(UTC)), ("b@x.org", wish, None)):
+            given = {"who": who, "area": area, "at": at, "token": token}
+            numbers.append(connection.execute(subscribed, given).scalar_one())
+        for token in (wish, gone):
+            link = f"https://x.org/subscriptions/{token}"
+            content = json.dumps({"subject": "s", "said": [], "link": link})
+            about = {"key": f"{token} 20261128T04", "who": "b@x.org", "content": content}
+            connection.execute(noticed, about)
+    with open_catalog(database_url) as catalog:
+        assert [one.address for one in catalog.subscriptions_of(known)] == ["a@x.org"]
+        assert catalog.confirm_subscription(wish, datetime.now(UTC)).id == numbers[1]
+        with pytest.raises(NotFoundError):
+            catalog.subscriptions_of(gone)
+        keys = sorted(one.key for one in catalog.notices())
+        assert keys == [f"{numbers[1]} 20261128T04", "ended 2"]
+    with engine.connect() as connection:
+        dumped = "".join(
+            str(connection.execute(text(f"SELECT * FROM {table}")).all())  # noqa: S608
+            for table in ("subscriptions", "subscription_links", "notices")
+        )
+    assert not any(str(one) in dumped or one.hex in dumped for one in (known, wish, gone))
+    engine.dispose()
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:

@@ -11,9 +11,10 @@ from sqlalchemy import inspect, text
 
 from geobservatory.catalog.database import Catalog, open_catalog
 from geobservatory.catalog.notices import LEASE, PATIENCE, WEBHOOK
+from geobservatory.catalog.subscriptions import LINKS_LAST
 from geobservatory.errors import InputError, NotFoundError
 from geobservatory.events.form import ActivationForm
-from geobservatory.globe import circle, meet
+from geobservatory.globe import circle, meet, meeting
 from geobservatory.notify.message import Message
 
 NOW = datetime(2023, 9, 8, 23, 0, tzinfo=UTC)
@@ -183,7 +184,22 @@ def test_subscriptions_come_and_go(catalog: Catalog) -> None:
     assert catalog.subscribers(place, 6.0) == ["near@example.org"]
     assert catalog.subscribers(place, None) == ["near@example.org"]
     assert catalog.subscribers(place, 5.9) == []
+    # Each mail has a link of its own, which ends with the subscription, and is old one day.
+    first, second = catalog.new_link(made.id), catalog.way_out("NEAR@example.org")
+    assert second is not None and first != second
+    for token in (first, second):
+        assert [one.id for one in catalog.subscriptions_of(token)] == [made.id]
+    assert catalog.way_out("other@example.org") is None
+    assert catalog.forget_links(datetime.now(UTC) - LINKS_LAST) == 0
+    assert catalog.forget_links(datetime.now(UTC) + timedelta(minutes=1)) == 2
+    with pytest.raises(NotFoundError, match="no such subscription"):
+        catalog.subscriptions_of(first)
+    third = catalog.new_link(made.id)
     catalog.unsubscribe(made.id)
+    with pytest.raises(NotFoundError, match="no such subscription"):
+        catalog.confirm_subscription(third, datetime.now(UTC))
+    with pytest.raises(NotFoundError):
+        catalog.new_link(made.id)
     with pytest.raises(NotFoundError):
         catalog.unsubscribe(made.id)
 
@@ -226,5 +242,7 @@ def test_areas_meet_over_the_antimeridian_and_at_the_poles(
 ) -> None:
     assert meet(theirs, ours) is told
     assert meet(ours, theirs) is told
+    assert meeting([theirs, shapely.Point(50, 50), ours], ours) == [told, False, True]
+    assert meeting([], ours) == []
     catalog.subscribe("a@example.org", theirs, None)
     assert catalog.subscribers(ours, 6.0) == (["a@example.org"] if told else [])

@@ -16,8 +16,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from geobservatory.catalog.activations import events_of, new_activation, write_request, write_state
+from geobservatory.catalog.event_tables import ActivationRow, EventDecisionRow, EventRow
 from geobservatory.catalog.reports import known_event, newest_of_each_source, solution
-from geobservatory.catalog.tables import ActivationRow, EventDecisionRow, EventRow
 from geobservatory.events.area import area_of_interest
 from geobservatory.events.criteria import Decision
 from geobservatory.events.geojson import to_geojson

@@ -9,6 +9,12 @@ from shapely.geometry import shape
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from geobservatory.catalog.event_tables import (
+    ActivationChangeRow,
+    ActivationRow,
+    EventRevisionRow,
+    EventRow,
+)
 from geobservatory.catalog.reports import (
     RECORDING,
     keep_names,
@@ -19,12 +25,6 @@ from geobservatory.catalog.reports import (
     settle,
 )
 from geobservatory.catalog.session import Sessions
-from geobservatory.catalog.tables import (
-    ActivationChangeRow,
-    ActivationRow,
-    EventRevisionRow,
-    EventRow,
-)
 from geobservatory.errors import CatalogError, NotFoundError
 from geobservatory.events.model import (
     FEEDS,

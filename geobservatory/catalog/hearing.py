@@ -15,6 +15,13 @@ from sqlalchemy.orm import Session
 
 from geobservatory.catalog.acting import Done, act, drop, keep_decision, why_retracted
 from geobservatory.catalog.activations import to_activation
+from geobservatory.catalog.event_tables import (
+    ActivationRow,
+    EventDecisionRow,
+    EventRevisionRow,
+    EventRow,
+    FeedRow,
+)
 from geobservatory.catalog.reports import (
     RECORDING,
     keep_names,
@@ -25,13 +32,6 @@ from geobservatory.catalog.reports import (
     settle,
 )
 from geobservatory.catalog.session import Sessions
-from geobservatory.catalog.tables import (
-    ActivationRow,
-    EventDecisionRow,
-    EventRevisionRow,
-    EventRow,
-    FeedRow,
-)
 from geobservatory.events.criteria import decide
 from geobservatory.events.model import Action, Activation, GeohazardEvent
 from geobservatory.events.report import Report, Retraction

@@ -10,14 +10,15 @@ from sqlalchemy import case, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from geobservatory.catalog.probe_tables import MeasurementRow
+from geobservatory.catalog.scene_tables import DownloadRow, OfferRow, SceneRow
 from geobservatory.catalog.session import Sessions
-from geobservatory.catalog.tables import DownloadRow, MeasurementRow, OfferRow, SceneRow
 from geobservatory.globe import bounding_box
 from geobservatory.hubs.federation import Answer
 from geobservatory.hubs.model import Offer, Product, Scene
 from geobservatory.transfer.attempt import Measurement, Outcome, outcome_of
 
-TRANSFER, SEARCH = "transfer", "search"
+TRANSFER, SEARCH, FIRST_BYTE = "transfer", "search", "first-byte"
 _CHUNK = 500
 # The one that is recorded of several checksums.
 _PREFERRED = ("blake3", "sha256", "md5")
@@ -40,6 +41,7 @@ class Held:
     name: str
     size: int | None
     checksum: str | None
+    product_type: str | None = None
 
 
 class HubQueries(Sessions):
@@ -97,7 +99,7 @@ class HubQueries(Sessions):
         with self._transaction() as session:
             _keep_products(session, [offer.product], None)
             session.execute(insert(DownloadRow).values(download))
-            session.execute(insert(MeasurementRow).values(_row(measurement, offer)))
+            session.execute(insert(MeasurementRow).values(_rows(measurement, offer)))
 
     def transfers(
         self, since: datetime, hubs: Iterable[str], most_a_hub: int = 1500
@@ -130,61 +132,16 @@ class HubQueries(Sessions):
         """List what a hub is known to hold of what it published within some time, newest first."""
         published = func.coalesce(OfferRow.published_at, OfferRow.first_seen_at)
         wanted = (
-            select(OfferRow.scene_name, OfferRow.size_bytes, OfferRow.checksum)
+            select(
+                OfferRow.scene_name, OfferRow.size_bytes, OfferRow.checksum, SceneRow.product_type
+            )
+            .join(SceneRow, SceneRow.name == OfferRow.scene_name)
             .where(OfferRow.hub == hub, published >= since, published <= until)
             .order_by(published.desc())
             .limit(most)
         )
         with self._transaction() as session:
             return [Held(*row) for row in session.execute(wanted)]
-
-    def first_publishers(
-        self, since: datetime, until: datetime, hubs: Sequence[str]
-    ) -> dict[str, int]:
-        """Count the products that each hub was first to have, of those that others have too."""
-        shared = (
-            select(OfferRow.scene_name, OfferRow.hub, OfferRow.published_at)
-            .add_columns(
-                func.row_number()
-                .over(partition_by=OfferRow.scene_name, order_by=OfferRow.published_at)
-                .label("place"),
-                func.count().over(partition_by=OfferRow.scene_name).label("hubs"),
-            )
-            .where(OfferRow.published_at >= since, OfferRow.published_at <= until)
-            .where(OfferRow.hub.in_(hubs))
-            .subquery()
-        )
-        counted = (
-            select(shared.c.hub, func.count())
-            .where(shared.c.place == 1, shared.c.hubs > 1)
-            .group_by(shared.c.hub)
-        )
-        with self._transaction() as session:
-            return {row[0]: row[1] for row in session.execute(counted)}
-
-    def held_by(
-        self, hub: str, others: Sequence[str], since: datetime, until: datetime
-    ) -> list[tuple[bool, str, dict[str, Any]]]:
-        """List what any of some hubs first published within some time, and whether a hub has it.
-
-        Returns
-        -------
-        list
-            Whether it has it, product type, footprint (GeoJSON).
-        """
-        first = func.min(OfferRow.published_at)
-        union = (
-            select(OfferRow.scene_name, func.bool_or(OfferRow.hub == hub).label("held"))
-            .where(OfferRow.published_at >= since, OfferRow.hub.in_(others))
-            .group_by(OfferRow.scene_name)
-            .having(first <= until)
-            .subquery()
-        )
-        wanted = select(union.c.held, SceneRow.product_type, SceneRow.footprint).join(
-            SceneRow, SceneRow.name == union.c.scene_name
-        )
-        with self._transaction() as session:
-            return [(held, kind, shape) for held, kind, shape in session.execute(wanted)]
 
     def health(self, since: datetime) -> dict[str, Health]:
         """Tell how hubs did since a time, in searches and transfers; those that were asked."""
@@ -232,6 +189,7 @@ def _keep_offers(session: Session, offers: Sequence[Offer], flow_run: str | None
             "online": one.online,
             "size_bytes": one.size,
             "checksum": _checksum(one),
+            "checksums": dict(one.checksums),
             "flow_run_id": flow_run,
         }
         for one in offers
@@ -250,6 +208,7 @@ def _keep_offers(session: Session, offers: Sequence[Offer], flow_run: str | None
                 "online": func.coalesce(new.online, OfferRow.online),
                 "size_bytes": func.coalesce(new.size_bytes, OfferRow.size_bytes),
                 "checksum": func.coalesce(new.checksum, OfferRow.checksum),
+                "checksums": OfferRow.checksums.op("||")(new.checksums),
             },
         )
     )
@@ -276,15 +235,17 @@ def _scene(product: Product, flow_run: str | None) -> dict[str, Any]:
     }
 
 
-def _row(measurement: Measurement, offer: Offer) -> dict[str, Any]:
+def _rows(measurement: Measurement, offer: Offer) -> list[dict[str, Any]]:
     done = measurement.outcome is Outcome.DONE
-    return {
+    common = {
         "at": measurement.at,
         "hub": measurement.hub,
-        "kind": TRANSFER,
         "product_type": offer.product.product_type,
-        "value": measurement.sustained or measurement.bytes / max(measurement.seconds, 1e-3),
         "ok": done,
+    }
+    transfer = {
+        "kind": TRANSFER,
+        "value": measurement.sustained or measurement.bytes / max(measurement.seconds, 1e-3),
         "detail": {
             "name": measurement.name,
             "bytes": measurement.bytes,
@@ -294,6 +255,10 @@ def _row(measurement: Measurement, offer: Offer) -> dict[str, Any]:
             "sustained": measurement.sustained,
         },
     }
+    if not done or measurement.first_byte_s is None:
+        return [common | transfer]
+    first = {"kind": FIRST_BYTE, "value": measurement.first_byte_s, "detail": {}}
+    return [common | transfer, common | first]
 
 
 def _measurement(at: datetime, hub: str, detail: dict[str, Any]) -> Measurement:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from geobservatory.catalog.probe_tables import IncidentRow
 from geobservatory.catalog.session import Sessions
-from geobservatory.catalog.tables import IncidentRow
 
 
 @dataclass(frozen=True)

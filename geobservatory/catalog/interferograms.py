@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shapely.geometry import shape
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from geobservatory.catalog.pair_tables import InterferogramRow, PairRow, ProductFileRow
 from geobservatory.catalog.pairs import row_id
 from geobservatory.catalog.session import Sessions
-from geobservatory.catalog.tables import InterferogramRow, PairRow, ProductFileRow
 from geobservatory.errors import CatalogError, NotFoundError
+from geobservatory.globe import bounding_box
 
 # Number spaces of PostgreSQL's advisory locks: the interferogram of a pair, and work at once.
 _MAKING, _PROCESSING = 0x6E0B_0005, 0x6E0B_0006
@@ -105,7 +107,7 @@ class InterferogramQueries(Sessions):
         with self._transaction() as session:
             row = session.scalars(newest).first()
             if row is not None and row.state == "complete" and row.digest == digest:
-                return _interferogram(session, row)
+                return to_interferogram(session, row)
             if row is None or row.state in ("complete", "superseded"):
                 version = 1 if row is None else row.version + 1
                 row = InterferogramRow(
@@ -117,9 +119,10 @@ class InterferogramQueries(Sessions):
                 session.add(row)
             row.state, row.reason, row.digest, row.engine = "running", "", digest, engine
             row.verdict, row.quality, row.parameters, row.provenance = None, {}, {}, {}
+            row.footprint = row.west = row.south = row.east = row.north = None
             row.flow_run_id = flow_run_id
             session.flush()
-            return _interferogram(session, row)
+            return to_interferogram(session, row)
 
     def finish_interferogram(
         self,
@@ -129,8 +132,14 @@ class InterferogramQueries(Sessions):
         parameters: Mapping[str, Any],
         provenance: Mapping[str, Any],
         files: Mapping[str, File],
+        footprint: Mapping[str, Any] | None = None,
     ) -> None:
         """Write that an interferogram is complete; it supersedes what there was of its pair.
+
+        Parameters
+        ----------
+        footprint
+            Of the data, GeoJSON.
 
         Raises
         ------
@@ -150,6 +159,9 @@ class InterferogramQueries(Sessions):
             row.state, row.verdict = "complete", verdict
             row.quality, row.parameters = dict(quality), dict(parameters)
             row.provenance = dict(provenance)
+            if footprint is not None:
+                row.footprint = dict(footprint)
+                row.west, row.south, row.east, row.north = bounding_box(shape(footprint))
             of_it = ProductFileRow.interferogram_id == identifier
             session.execute(delete(ProductFileRow).where(of_it))
             session.add_all(
@@ -169,7 +181,7 @@ class InterferogramQueries(Sessions):
             row = session.get_one(InterferogramRow, identifier, with_for_update=True)
             row.state, row.verdict = "running", None
             session.flush()
-            return _interferogram(session, row)
+            return to_interferogram(session, row)
 
     def fail_interferogram(self, identifier: str, reason: str) -> None:
         """Write that an interferogram could not be made, and why."""
@@ -188,7 +200,32 @@ class InterferogramQueries(Sessions):
             .order_by(PairRow.relative_orbit, PairRow.kind, PairRow.id, InterferogramRow.version)
         )
         with self._transaction() as session:
-            return [_interferogram(session, row) for row in session.scalars(wanted)]
+            return [to_interferogram(session, row) for row in session.scalars(wanted)]
+
+    def find_interferograms(self, identifier: str) -> list[Interferogram]:
+        """Find finished interferograms by their own identifier, or their pair's; its start will do.
+
+        Parameters
+        ----------
+        identifier
+            ``activation:pair-v2``, or ``pair`` alone, or the start of either.
+
+        Returns
+        -------
+        list
+            The newest finished version of each pair that the identifier names; older ones only if
+            it names their version. Empty if there is none.
+        """
+        row = InterferogramRow
+        named = row.id.startswith(identifier, autoescape=True) | row.id.contains(
+            f":{identifier}", autoescape=True
+        )
+        finished = row.state.in_(("complete", "superseded"))
+        query = select(row).where(named, finished).order_by(row.pair_id, row.version.desc())
+        with self._transaction() as session:
+            found = [to_interferogram(session, one) for one in session.scalars(query)]
+        exact = [one for one in found if one.id.endswith(identifier)]
+        return exact or list({one.id.rpartition("-v")[0]: one for one in reversed(found)}.values())
 
     def newest_interferogram(self, activation_id: str, pair_id: str) -> Interferogram:
         """Find the newest complete version of the interferogram of a pair.
@@ -206,7 +243,7 @@ class InterferogramQueries(Sessions):
             row = session.scalars(complete).first()
             if row is None:
                 raise NotFoundError(f"{activation_id}: no interferogram of {pair_id} is complete")
-            return _interferogram(session, row)
+            return to_interferogram(session, row)
 
     def interferogram(self, identifier: str) -> Interferogram:
         """Find an interferogram.
@@ -220,10 +257,11 @@ class InterferogramQueries(Sessions):
             row = session.get(InterferogramRow, identifier)
             if row is None:
                 raise NotFoundError(f"there is no interferogram {identifier}")
-            return _interferogram(session, row)
+            return to_interferogram(session, row)
 
 
-def _interferogram(session: Session, row: InterferogramRow) -> Interferogram:
+def to_interferogram(session: Session, row: InterferogramRow) -> Interferogram:
+    """Read an interferogram from its row."""
     of_it = select(ProductFileRow).where(ProductFileRow.interferogram_id == row.id)
     return Interferogram(
         id=row.id,

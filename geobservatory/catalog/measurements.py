@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import Float, cast, func, insert, literal, select, text, union_all
 from sqlalchemy.orm import Session
 
-from geobservatory.catalog.hubs import SEARCH, TRANSFER
+from geobservatory.catalog.hubs import FIRST_BYTE, SEARCH, TRANSFER
+from geobservatory.catalog.probe_tables import MeasurementRow, RollupRow
 from geobservatory.catalog.session import Sessions
-from geobservatory.catalog.tables import MeasurementRow, RollupRow
 from geobservatory.transfer.attempt import Outcome
 
 # Values in a bucket differ by this factor at most; Masson et al., DDSketch, VLDB 2019, section 2.
@@ -36,6 +36,7 @@ class Kind(StrEnum):
     SEARCH = SEARCH  # s to the first page
     METADATA = "metadata"  # s to all that is told of a product
     TRANSFER = TRANSFER  # bytes a second
+    FIRST_BYTE = FIRST_BYTE  # s from asking for a file to its first byte
     INTEGRITY = "integrity"  # bytes that were as their checksum says
     TOKEN = "token"  # noqa: S105  s to a new token
     CERTIFICATE = "certificate"  # s until it runs out
@@ -43,6 +44,7 @@ class Kind(StrEnum):
     LATENCY = "latency"  # s from sensing to publication, of one product
     COMPLETENESS = "completeness"  # share of what all hubs have
     WINDOW = "window"  # s, age of the oldest product
+    CLOCK = "clock"  # s by which dates of publication cannot be right: 0, or early, or late
 
 
 @dataclass(frozen=True)
@@ -138,14 +140,16 @@ _MEASURE_PUBLICATIONS = text(
     WITH late AS (
         UPDATE offers SET measured = true FROM scenes
         WHERE NOT offers.measured AND offers.hub = ANY(:hubs)
-            AND offers.published_at IS NOT NULL AND scenes.name = offers.scene_name
+            AND offers.published_at <= CAST(:now AS timestamptz) AND scenes.name = offers.scene_name
         RETURNING offers.hub, offers.published_at, offers.first_seen_at, scenes.stop_time,
-            scenes.product_type, scenes.name
+            scenes.product_type, scenes.name,
+            scenes.south <= :north AND scenes.north >= :south AND (scenes.west > scenes.east
+                OR :west > :east OR scenes.west <= :east AND scenes.east >= :west) AS inside
     )
     INSERT INTO measurements (at, hub, kind, product_type, value, ok, detail)
     SELECT published_at, hub, :kind, product_type,
         extract(epoch FROM published_at - stop_time), true, jsonb_build_object('name', name)
-    FROM late WHERE published_at BETWEEN CAST(:since AS timestamptz) AND CAST(:now AS timestamptz)
+    FROM late WHERE inside AND published_at >= CAST(:since AS timestamptz)
     """
 )
 _PRUNE = text(
@@ -176,13 +180,19 @@ class MeasurementQueries(Sessions):
                 session.execute(insert(MeasurementRow), rows)
 
     def measurements(
-        self, hub: str, kinds: Collection[Kind], since: datetime, most: int = 1000
+        self,
+        hub: str,
+        kinds: Collection[Kind],
+        since: datetime,
+        most: int = 1000,
+        until: datetime | None = None,
     ) -> list[Measured]:
         """List the newest measurements of a hub since a time, of some kinds, oldest first."""
+        ends = [] if until is None else [MeasurementRow.at <= until]
         newest = [
             select(*MeasurementRow.__table__.columns)
             .where(MeasurementRow.hub == hub, MeasurementRow.kind == kind.value)
-            .where(MeasurementRow.at >= since)
+            .where(MeasurementRow.at >= since, *ends)
             .order_by(MeasurementRow.at.desc())
             .limit(most)
             for kind in kinds
@@ -217,16 +227,20 @@ class MeasurementQueries(Sessions):
             rows = session.execute(union_all(*newest)).all()
         return {Kind(kind): last for kind, last in rows if last is not None}
 
-    def last_good(self, hub: str, kind: Kind, at: datetime, by: str) -> datetime | None:
-        """Tell when a kind was last measured and well, by probes or others, before or at a time."""
+    def last_by(
+        self, hub: str, kind: Kind, since: datetime, at: datetime, by: str, *, well: bool
+    ) -> datetime | None:
+        """Tell when somebody last measured a kind within some time, what was well or all of it."""
         newest = (
             select(MeasurementRow.at)
             .where(MeasurementRow.hub == hub, MeasurementRow.kind == kind.value)
-            .where(MeasurementRow.at <= at, MeasurementRow.ok)
+            .where(MeasurementRow.at >= since, MeasurementRow.at <= at)
             .where(MeasurementRow.detail["by"].astext == by)
             .order_by(MeasurementRow.at.desc())
             .limit(1)
         )
+        if well:
+            newest = newest.where(MeasurementRow.ok)
         with self._transaction() as session:
             return session.scalars(newest).first()
 
@@ -274,9 +288,23 @@ class MeasurementQueries(Sessions):
         with self._transaction() as session:
             return [float(one) for one in session.scalars(wanted)]
 
-    def measure_publications(self, hubs: Sequence[str], since: datetime, now: datetime) -> None:
-        """Count how late products came, of offers that were not counted yet; each once."""
+    def measure_publications(
+        self,
+        hubs: Sequence[str],
+        since: datetime,
+        now: datetime,
+        box: tuple[float, float, float, float] = (-180.0, -90.0, 180.0, 90.0),
+    ) -> None:
+        """Count how late products came, of offers that were not counted yet; each once.
+
+        Parameters
+        ----------
+        box
+            West, south, east, north; products elsewhere are passed over. Over the antimeridian
+            west > east, and its latitudes alone count, as do those of such a product.
+        """
         asked = {"hubs": list(hubs), "kind": Kind.LATENCY.value, "since": since, "now": now}
+        asked |= dict(zip(("west", "south", "east", "north"), box, strict=True))
         with self._transaction() as session:
             session.execute(_MEASURE_PUBLICATIONS, asked)
 

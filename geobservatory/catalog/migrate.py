@@ -14,7 +14,7 @@ from geobservatory.errors import CatalogError
 _LOCK = 0x6E0B5_0001
 
 # The tables that have a GeoJSON footprint, for QGIS and others that read PostGIS geometry.
-_FOOTPRINTS = {"scenes": "footprint", "subscriptions": "area"}
+_FOOTPRINTS = {"scenes": "footprint", "subscriptions": "area", "interferograms": "footprint"}
 
 
 def revision(connection: Connection) -> str | None:
@@ -44,10 +44,7 @@ def upgrade(engine: Engine) -> None:
         # Held until the transaction ends, however it ends.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         found = revision(connection)
-        known = {
-            script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()
-        }
-        if found is not None and found not in known:
+        if found is not None and found not in _known_revisions():
             raise CatalogError(
                 f"the catalogue is of version {found}, which this program does not know: "
                 "it was made by a newer version of geobs; upgrade geobs"

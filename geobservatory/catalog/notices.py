@@ -1,4 +1,4 @@
-"""Who is told of what: subscriptions, and notices on their way.
+"""Notices on their way.
 
 A notice is queued once for a recipient, whoever queues it how often. It goes out in three steps, so
 that a process that is killed leaves no doubt: *taken* (nothing has been handed over; anybody may
@@ -14,18 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
-from shapely.geometry import shape
-from shapely.geometry.base import BaseGeometry
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from geobservatory.catalog.session import Sessions
-from geobservatory.catalog.tables import NoticeRow, SubscriptionRow
-from geobservatory.errors import InputError, NotFoundError
-from geobservatory.events.geojson import to_geojson
-from geobservatory.globe import bounding_box, meet
-from geobservatory.settings.model import EmailAddress
+from geobservatory.catalog.notice_tables import NoticeRow
+from geobservatory.catalog.subscriptions import SubscriptionQueries
 
 # The recipient of what goes to the configured address, which is a secret and stands in no table.
 WEBHOOK = "webhook"
@@ -73,18 +66,7 @@ class Notice:
     sent_at: datetime | None
 
 
-@dataclass(frozen=True)
-class Subscription:
-    """Somebody who wants to be told of what happens in an area, from a magnitude on."""
-
-    id: int
-    address: str
-    area: BaseGeometry
-    magnitude: float | None
-    created_at: datetime
-
-
-class NoticeQueries(Sessions):
+class NoticeQueries(SubscriptionQueries):
     """The part of the catalogue that is about telling people."""
 
     def queue_notice(
@@ -220,74 +202,6 @@ class NoticeQueries(Sessions):
         with self._transaction() as session:
             return sorted(session.scalars(wanted))
 
-    def subscribe(self, address: str, area: BaseGeometry, magnitude: float | None) -> Subscription:
-        """Record that somebody wants to be told; the same wish again is the same subscription.
-
-        Raises
-        ------
-        InputError
-            If that is no e-mail address.
-        """
-        west, south, east, north = bounding_box(area)
-        row = SubscriptionRow(
-            address=email_address(address),
-            area=to_geojson(area),
-            magnitude=magnitude,
-            west=west,
-            south=south,
-            east=east,
-            north=north,
-        )
-        same = select(SubscriptionRow).where(
-            func.lower(SubscriptionRow.address) == row.address.lower(),
-            SubscriptionRow.area == row.area,
-            SubscriptionRow.magnitude.is_not_distinct_from(magnitude),
-            SubscriptionRow.confirmed_at.is_not(None),
-        )
-        with self._transaction() as session:
-            if (known := session.scalars(same).first()) is not None:
-                return _subscription(known)
-            session.add(row)
-            session.flush()
-            session.refresh(row)
-            row.confirmed_at = row.created_at
-            return _subscription(row)
-
-    def unsubscribe(self, identifier: int) -> None:
-        """Forget a subscription.
-
-        Raises
-        ------
-        NotFoundError
-            If there is none.
-        """
-        gone = delete(SubscriptionRow).where(SubscriptionRow.id == identifier)
-        with self._transaction() as session:
-            if not session.execute(gone.returning(SubscriptionRow.id)).all():
-                raise NotFoundError(f"there is no subscription {identifier}")
-
-    def subscriptions(self) -> list[Subscription]:
-        """List the subscriptions that were confirmed, by address."""
-        wanted = (
-            select(SubscriptionRow)
-            .where(SubscriptionRow.confirmed_at.is_not(None))
-            .order_by(SubscriptionRow.address, SubscriptionRow.id)
-        )
-        with self._transaction() as session:
-            return [_subscription(row) for row in session.scalars(wanted)]
-
-    def subscribers(self, area: BaseGeometry, magnitude: float | None) -> list[str]:
-        """List the addresses to be told of something in an area, over the antimeridian too.
-
-        An event whose magnitude is not known is told to all.
-        """
-        return [
-            one.address
-            for one in self.subscriptions()
-            if meet(one.area, area)
-            and (one.magnitude is None or magnitude is None or magnitude >= one.magnitude)
-        ]
-
     def _move(self, notice: Notice, *states: str, **values: Any) -> bool:
         """Change a notice, if it still is as this attempt left it."""
         ours = update(NoticeRow).where(
@@ -299,25 +213,6 @@ class NoticeQueries(Sessions):
             return bool(session.execute(ours.values(**values).returning(NoticeRow.id)).all())
 
 
-def email_address(text: str) -> str:
-    """Check an e-mail address.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
-    try:
-        return TypeAdapter(EmailAddress).validate_python(text)
-    except ValidationError:
-        raise InputError(f"{text!r} is no e-mail address (plain ASCII, as name@host)") from None
-
-
 def _notice(row: NoticeRow) -> Notice:
     names = Notice.__dataclass_fields__
     return Notice(**{name: getattr(row, name) for name in names})
-
-
-def _subscription(row: SubscriptionRow) -> Subscription:
-    area = shape(row.area)
-    return Subscription(row.id, row.address, area, row.magnitude, row.created_at)

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from geobservatory.catalog.pair_tables import PairRow
 from geobservatory.catalog.session import Sessions
-from geobservatory.catalog.tables import PairRow
 from geobservatory.errors import NotFoundError
 
 
@@ -67,7 +67,7 @@ class PairQueries(Sessions):
         wanted = select(PairRow).where(PairRow.activation_id == activation_id, PairRow.chosen)
         order = PairRow.relative_orbit, PairRow.kind, PairRow.rank, PairRow.id
         with self._transaction() as session:
-            return [_pair(row) for row in session.scalars(wanted.order_by(*order))]
+            return [to_pair(row) for row in session.scalars(wanted.order_by(*order))]
 
     def pair(self, activation_id: str, pair_id: str) -> Pair:
         """Find a pair of an activation, chosen still or not.
@@ -81,7 +81,7 @@ class PairQueries(Sessions):
             row = session.get(PairRow, row_id(activation_id, pair_id))
             if row is None:
                 raise NotFoundError(f"{activation_id} has no pair {pair_id}")
-            return _pair(row)
+            return to_pair(row)
 
 
 def row_id(activation_id: str, pair_id: str) -> str:
@@ -109,7 +109,8 @@ def _pair_row(activation_id: str, pair: Pair, flow_run_id: str | None) -> dict[s
     }
 
 
-def _pair(row: PairRow) -> Pair:
+def to_pair(row: PairRow) -> Pair:
+    """Read a pair from its row."""
     return Pair(
         id=row.id.removeprefix(f"{row.activation_id}:"),
         kind=row.kind,

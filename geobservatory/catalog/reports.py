@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, exists, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from geobservatory.catalog.tables import EventNameRow, EventRevisionRow, EventRow
+from geobservatory.catalog.event_tables import EventNameRow, EventRevisionRow, EventRow
 from geobservatory.events.model import GeohazardEvent
 from geobservatory.events.report import Report, preferred
 

@@ -7,8 +7,8 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import or_, select
 
+from geobservatory.catalog.scene_tables import SceneRow
 from geobservatory.catalog.session import Sessions
-from geobservatory.catalog.tables import SceneRow
 from geobservatory.globe import bounding_box
 from geobservatory.hubs.model import Direction, Product
 from geobservatory.sentinel1.names import parse_name
@@ -48,11 +48,17 @@ class SceneQueries(Sessions):
             beside = (SceneRow.west <= east) & (SceneRow.east >= west)
             wanted = wanted.where(or_(beside, SceneRow.west > SceneRow.east))
         with self._transaction() as session:
-            found = [_product(row) for row in session.scalars(wanted)]
+            found = [to_product(row) for row in session.scalars(wanted)]
         return [one for one in found if one.mode == mode and one.footprint.intersects(area)]
 
+    def knows_scene(self, name: str) -> bool:
+        """Tell whether a product is known, by its name."""
+        with self._transaction() as session:
+            return session.get(SceneRow, name) is not None
 
-def _product(row: SceneRow) -> Product:
+
+def to_product(row: SceneRow) -> Product:
+    """Read a product from its row."""
     name = parse_name(row.name)
     return Product(
         name=row.name,

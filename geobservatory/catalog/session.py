@@ -44,7 +44,7 @@ class Sessions:
             raise TransientError(f"the catalogue does not answer: {_reason(error)}") from None
 
     @contextmanager
-    def _lock(self, space: int, name: str, *, wait: bool) -> Iterator[bool]:
+    def _lock(self, space: int, name: str, *, wait: bool, shared: bool = False) -> Iterator[bool]:
         """Hold an advisory lock; it ends with the connection, so with the process, however it ends.
 
         Parameters
@@ -55,9 +55,12 @@ class Sessions:
             What is locked.
         wait
             Whether to wait for whoever holds it; else yields False where somebody does.
+        shared
+            Whether others may hold it too, if they share it.
         """
-        key = _key(name)
-        take = func.pg_advisory_lock if wait else func.pg_try_advisory_lock
+        key, kind = _key(name), "_shared" if shared else ""
+        take = getattr(func, f"pg_{'' if wait else 'try_'}advisory_lock{kind}")
+        give = getattr(func, f"pg_advisory_unlock{kind}")
         with self._lasting() as connection:
             try:
                 taken = connection.execute(select(take(space, key))).scalar_one()
@@ -71,7 +74,7 @@ class Sessions:
                 if ours:
                     # Where the server went meanwhile, the lock went with it.
                     with suppress(DBAPIError):
-                        connection.execute(select(func.pg_advisory_unlock(space, key)))
+                        connection.execute(select(give(space, key)))
 
     def _is_locked(self, space: int, name: str) -> bool:
         held = text(

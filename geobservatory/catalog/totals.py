@@ -6,9 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import func, select, text
 
+from geobservatory.catalog.event_tables import ActivationRow
 from geobservatory.catalog.measurements import Kind
+from geobservatory.catalog.probe_tables import RollupRow
 from geobservatory.catalog.session import Sessions
-from geobservatory.catalog.tables import ActivationRow, RollupRow
 from geobservatory.events.model import ActivationState
 
 
@@ -87,6 +88,19 @@ class TotalQueries(Sessions):
             (hub, Kind(kind)): Total(int(asked), int(good), float(total))
             for hub, kind, asked, good, total in rows
         }
+
+    def publication_totals(
+        self, hubs: Sequence[str], until: datetime
+    ) -> dict[tuple[str, str], int]:
+        """Count what some hubs published before a time, by hub and type of product."""
+        counted = (
+            select(RollupRow.hub, RollupRow.product_type, func.sum(RollupRow.good))
+            .where(RollupRow.hub.in_(hubs), RollupRow.kind == Kind.LATENCY.value)
+            .where(RollupRow.hour < until)
+            .group_by(RollupRow.hub, RollupRow.product_type)
+        )
+        with self._transaction() as session:
+            return {(hub, kind): int(count) for hub, kind, count in session.execute(counted)}
 
     def last_asked(
         self, hubs: Sequence[str], kinds: Collection[Kind], at: datetime
