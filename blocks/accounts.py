@@ -9,7 +9,8 @@ from pathlib import Path
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from geobservatory.settings.model import Engine, Hub, HubKind, Notification
+from geobservatory.settings.engine import Engine
+from geobservatory.settings.model import Hub, HubKind, Notification
 
 
 class HubAccount(Block):

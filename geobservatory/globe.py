@@ -1,9 +1,10 @@
 """Areas on the globe: circles about a place, split where they meet the antimeridian."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import shapely
 from pyproj import Geod
 from shapely import MultiPolygon, Polygon, box
 from shapely.affinity import translate
@@ -54,10 +55,22 @@ def within_180(area: Polygon) -> Polygon | MultiPolygon:
 
 def meet(one: BaseGeometry, other: BaseGeometry) -> bool:
     """Tell whether two areas touch, over the antimeridian and at a pole too."""
-    if any(translate(one, xoff=turn).intersects(other) for turn in (-360, 0, 360)):
-        return True
+    return meeting([one], other)[0]
+
+
+def meeting(areas: Sequence[BaseGeometry], other: BaseGeometry) -> list[bool]:
+    """Tell which of many areas touch another, as `meet` does of one."""
+    among, found = np.asarray(areas), np.zeros(len(areas), dtype=bool)
+    for turn in (-360, 0, 360):
+        moved = translate(other, xoff=turn)
+        shapely.prepare(moved)
+        found |= shapely.intersects(moved, among)
     # All longitudes of a pole are one place.
-    return one.bounds[3] == other.bounds[3] == 90 or one.bounds[1] == other.bounds[1] == -90
+    bounds = shapely.bounds(among)
+    for edge, pole in ((3, 90), (1, -90)):
+        if other.bounds[edge] == pole:
+            found |= bounds[:, edge] == pole
+    return [bool(one) for one in found]
 
 
 def area_km2(geometry: Mapping[str, Any]) -> float:

@@ -16,6 +16,7 @@ from geobservatory.events.model import (
     UtcDatetime,
 )
 from geobservatory.globe import circle
+from geobservatory.settings.engine import EngineName
 
 # Around a place of which no more is known, metres.
 _RADIUS_M = 50_000.0
@@ -85,7 +86,7 @@ class ActivationForm(BaseModel):
         description="Relative orbits (1 to 175) to use; all of them when empty",
         json_schema_extra={"position": 9},
     )
-    engine: str | None = Field(
+    engine: EngineName | None = Field(
         default=None,
         description="Who makes the interferogram; the configured engine when absent",
         json_schema_extra={"position": 10},

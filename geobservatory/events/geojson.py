@@ -52,13 +52,24 @@ def read_area(path: Path) -> BaseGeometry:
     """
     document = load_json(path)
     try:
-        if isinstance(document, dict) and document.get("type") in ("Polygon", "MultiPolygon"):
-            parts: list[tuple[str, Any]] = [("", document)]
-        else:
-            parts = [(f"{at}geometry", one.get("geometry")) for at, one in features(document)]
-        return unary_union([_polygonal_at(place, geometry) for place, geometry in parts])
+        return area_of(document)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def area_of(document: Any) -> BaseGeometry:
+    """Read the area of a decoded document, as `read_area` does.
+
+    Raises
+    ------
+    InputError
+        If it holds no valid area; the message names the place in it.
+    """
+    if isinstance(document, dict) and document.get("type") in ("Polygon", "MultiPolygon"):
+        parts: list[tuple[str, Any]] = [("", document)]
+    else:
+        parts = [(f"{at}geometry", one.get("geometry")) for at, one in features(document)]
+    return unary_union([_polygonal_at(place, geometry) for place, geometry in parts])
 
 
 def features(document: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -56,7 +56,7 @@ def parse_request(document: Any) -> ActivationForm:
     try:
         return ActivationForm.model_validate(properties | {"area": area})
     except ValidationError as error:
-        raise InputError(f"{place}properties{_first_error(error)}") from error
+        raise InputError(f"{place}properties{first_error(error)}") from error
 
 
 def _shared_properties(listed: list[tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
@@ -84,7 +84,8 @@ def _shared_properties(listed: list[tuple[str, dict[str, Any]]]) -> tuple[str, d
     return place, given
 
 
-def _first_error(error: ValidationError) -> str:
+def first_error(error: ValidationError) -> str:
+    """Say the first thing that is wrong: ``.field: what (got …)``, or ``: what`` of the whole."""
     first = error.errors(include_url=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     place = ".".join(str(part) for part in first["loc"])

@@ -7,20 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from platformdirs import user_data_path
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Url = Annotated[str, StringConstraints(pattern=r"^(https?|wss?|ftp)://[^\s/]+\S*$")]
-
+from geobservatory.settings.engine import Engine
+from geobservatory.settings.mirror import Mirror
+from geobservatory.settings.portal import Portal
+from geobservatory.settings.programs import Programs
+from geobservatory.settings.section import Name, Section, Url
 
 # RFC 5321, section 4.1.2, without quoted names; not every mail server takes more than ASCII.
 _ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f.:]+\])"
@@ -42,8 +36,8 @@ EmailAddress = Annotated[str, AfterValidator(_email_address)]
 Sender = Annotated[str, AfterValidator(_sender)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+# The archive as a hub, where there is a mirror.
+MIRROR_HUB = "mirror"
 
 
 class HubKind(StrEnum):
@@ -54,9 +48,10 @@ class HubKind(StrEnum):
     ASF = "asf"
     FOLDER = "folder"
     GEOBSERVATORY = "geobservatory"
+    MIRROR = "mirror"
 
 
-class Hub(_Section):
+class Hub(Section):
     """One hub: where it is, whose account is used, how much may be asked of it."""
 
     name: Name = Field(description="Short name: lower case letters, digits, hyphens")
@@ -73,24 +68,6 @@ class Hub(_Section):
     monthly_quota_gb: float | None = Field(default=None, gt=0)
 
 
-class Stream(_Section):
-    """What the mirror keeps of one kind of product."""
-
-    name: Name
-    product_type: str = "IW_SLC__1S"
-    window_days: int = Field(default=30, ge=1, description="How long products are kept")
-    disk_share: float = Field(default=1.0, gt=0, le=1, description="Share of the mirror's disk")
-    hubs: tuple[Name, ...] = Field(default=(), description="Upstream hubs in order; all if empty")
-
-
-class Mirror(_Section):
-    """The rolling archive."""
-
-    area: dict[str, Any] | None = Field(default=None, description="GeoJSON area of interest")
-    disk_gb: float = Field(default=500, gt=0, description="Never larger than this")
-    streams: tuple[Stream, ...] = ()
-
-
 class Rule(StrEnum):
     """Named rules by which an earthquake activates."""
 
@@ -99,7 +76,7 @@ class Rule(StrEnum):
     JPL = "jpl"
 
 
-class ActivationCriteria(_Section):
+class ActivationCriteria(Section):
     """When an earthquake starts an activation without anybody asking."""
 
     rule: Rule = Rule.DEFAULT
@@ -113,17 +90,7 @@ class ActivationCriteria(_Section):
     days_after: int = Field(default=60, ge=1, description="How long images are waited for")
 
 
-class Engine(_Section):
-    """Who makes interferograms, and how."""
-
-    name: Literal["native", "snap", "gamma"] = "native"
-    concurrency: int = Field(default=1, ge=1, description="Interferograms made at once")
-    threads: int | None = Field(default=None, ge=1, description="Threads of one; all cores if none")
-    unwrapper: Literal["whirlwind", "snaphu"] = "whirlwind"
-    spacing_m: float = Field(default=40, gt=0, description="Pixel spacing of the products")
-
-
-class Dem(_Section):
+class Dem(Section):
     """Heights."""
 
     source: str = Field(default="glo30", description="glo30, a GeoTIFF, or a folder of tiles")
@@ -136,7 +103,7 @@ class Dem(_Section):
     grids_address: Url = Field(default="https://cdn.proj.org", description="Grids of geoids")
 
 
-class Orbits(_Section):
+class Orbits(Section):
     """Orbit files."""
 
     folder: Path | None = Field(default=None, description="Where they are; <data_dir>/orbits")
@@ -146,7 +113,7 @@ class Orbits(_Section):
     )
 
 
-class Feeds(_Section):
+class Feeds(Section):
     """Where earthquakes are heard of."""
 
     watch: bool = Field(default=False, description="Whether `geobs up` keeps the watcher running")
@@ -169,7 +136,7 @@ class Feeds(_Section):
     )
 
 
-class Notification(_Section):
+class Notification(Section):
     """Who is told, and how."""
 
     smtp_host: str | None = None
@@ -191,7 +158,7 @@ class Notification(_Section):
 Every = Annotated[float, Field(ge=60, le=604_800)]
 
 
-class Objectives(_Section):
+class Objectives(Section):
     """What hubs are held to; the rest is their error budget."""
 
     days: int = Field(default=30, ge=1, le=366, description="Over so many days")
@@ -206,7 +173,7 @@ class Objectives(_Section):
     )
 
 
-class Probing(_Section):
+class Probing(Section):
     """How often hubs are probed, and how much that may cost."""
 
     search_s: Every = Field(default=300, description="Seconds between two searches")
@@ -230,7 +197,7 @@ class Probing(_Section):
     objectives: Objectives = Objectives()
 
 
-class Services(_Section):
+class Services(Section):
     """Where `geobs up` listens."""
 
     host: str = "127.0.0.1"
@@ -262,6 +229,8 @@ class Settings(BaseSettings):
     probing: Probing = Probing()
     notification: Notification = Notification()
     services: Services = Services()
+    portal: Portal = Portal()
+    programs: Programs = Programs()
 
     @classmethod
     def settings_customise_sources(  # type: ignore[override]
@@ -280,9 +249,13 @@ class Settings(BaseSettings):
             for name in names:
                 if names.count(name) > 1:
                     raise ValueError(f"{what}: two of them are named {name}")
+        if any(hub.kind is HubKind.MIRROR for hub in self.hubs):
+            raise ValueError("hubs: the archive is a hub where [[mirror.streams]] are configured")
         known = {hub.name for hub in self.hubs}
         for stream in self.mirror.streams:
             for name in stream.hubs:
                 if name not in known:
                     raise ValueError(f"mirror.streams: {stream.name} names no known hub: {name}")
+        if self.mirror.streams and MIRROR_HUB in known:
+            raise ValueError(f"hubs: {MIRROR_HUB} is the name of the mirror itself")
         return self
