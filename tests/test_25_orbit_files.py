@@ -98,6 +98,13 @@ def test_precise_before_restituted_newest_first(tmp_path: Path) -> None:
     assert (found[0], found[1].source) == (again, "POEORB")
 
 
+def test_copies_in_the_work_of_an_unfinished_map_are_not_taken(tmp_path: Path) -> None:
+    """A map made inside the folder of orbit files leaves some there, which go with it."""
+    write_eof(tmp_path / "map" / ".work" / "0123" / "user" / "auxdata", created=START)
+    assert find_orbit(tmp_path, "S1A", START, STOP) is None
+    assert find_orbit(tmp_path / "map" / ".work", "S1A", START, STOP) is not None
+
+
 def test_other_days_and_satellites_are_never_taken(tmp_path: Path) -> None:
     write_eof(tmp_path, mission="S1B")
     write_eof(tmp_path, around=START + timedelta(days=1))

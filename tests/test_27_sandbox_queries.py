@@ -13,12 +13,12 @@ from sandbox_safe import make_pass, make_safe
 from shapely import Point, box
 
 from geobservatory.errors import InputError
+from geobservatory.hubs.queries.lucene import parse_query, solr_date
+from geobservatory.hubs.queries.odata import parse_filter
 from geobservatory.sandbox.servers import cdse_products, dhus_search
 from geobservatory.sandbox.servers.clock import SandboxClock
 from geobservatory.sandbox.servers.fdsn import select
-from geobservatory.sandbox.servers.lucene import parse_query, solr_date
 from geobservatory.sandbox.servers.nodes import tree_of
-from geobservatory.sandbox.servers.odata_filter import parse_filter
 from geobservatory.sandbox.servers.offers import OfferPolicy, Shelf
 from geobservatory.sandbox.servers.sending import UnsatisfiableRangeError, requested_span
 from geobservatory.sandbox.servers.stock import StockItem, make_stock

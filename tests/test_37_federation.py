@@ -12,7 +12,8 @@ from hub_world import fault, make_products, settings_of, world
 from sqlalchemy import select
 
 from geobservatory.catalog.database import open_catalog
-from geobservatory.catalog.tables import MeasurementRow, OfferRow, SceneRow
+from geobservatory.catalog.probe_tables import MeasurementRow
+from geobservatory.catalog.scene_tables import OfferRow, SceneRow
 from geobservatory.errors import ConfigurationError, NotFoundError, TransientError
 from geobservatory.hubs.access import Hubs
 from geobservatory.hubs.federation import Answer, find, merge, search

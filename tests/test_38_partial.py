@@ -181,6 +181,7 @@ def phase(made: Simulated, out: Path, pair: list[Path], area: BaseGeometry | Non
     return found
 
 
+@pytest.mark.slow
 def test_interferograms_are_those_of_whole_products(
     made: Simulated, middle: BaseGeometry, tmp_path: Path
 ) -> None:

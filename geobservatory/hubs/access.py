@@ -8,8 +8,8 @@ with open_configured_catalog(settings) as catalog:
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random, SystemRandom
@@ -19,19 +19,21 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy.exc import SQLAlchemyError
 
 from geobservatory.catalog.database import Catalog
-from geobservatory.catalog.incidents import Incident
 from geobservatory.errors import ConfigurationError, NotFoundError, TransientError
-from geobservatory.hubs.choice import Choice, Delivery, Estimate
+from geobservatory.hubs.choice import Choice, Estimate
 from geobservatory.hubs.connector import Connector
 from geobservatory.hubs.connectors import connect
-from geobservatory.hubs.experience import DAYS, Belief, Experience
 from geobservatory.hubs.federation import DEADLINE_S, Answer, Found, find, search
+from geobservatory.hubs.keeping import keep_product
+from geobservatory.hubs.mirror import with_mirror
 from geobservatory.hubs.model import Offer, Query, Scene
+from geobservatory.hubs.outlook import Outlook, outlook
 from geobservatory.hubs.part import fetch_part
-from geobservatory.sentinel1.names import parse_name
-from geobservatory.settings.model import Hub, Settings
-from geobservatory.transfer.attempt import Measurement, Told
-from geobservatory.transfer.download import download
+from geobservatory.settings.model import Hub, HubKind, Settings
+from geobservatory.transfer.archive import ZIP, archive_folder, whole_path
+from geobservatory.transfer.attempt import Growing, Measurement, Told
+from geobservatory.transfer.download import Delivery, bring, download
+from geobservatory.transfer.inside import Inside
 from geobservatory.transfer.partial import find_partial
 from geobservatory.transfer.slots import CatalogSlots, FileSlots, Slots
 from geobservatory.transfer.source import Source
@@ -40,6 +42,7 @@ _LOG = logging.getLogger(__name__)
 # How often a product that was ordered is asked for again, where the hub does not say.
 _ASK_AGAIN_S, _LONGEST_S = 30.0, 600.0
 _PATIENCE_S = 86_400.0
+_OUTLOOK_S = 2.0
 
 Said = Callable[[str], None]
 
@@ -72,6 +75,12 @@ class Hubs:
         none, and transfers are counted on this machine alone.
     chance
         By which hubs that are hardly known are tried.
+    connectors
+        Of some hubs, by name, in place of those that the settings tell of.
+    now
+        Tells the time, UTC.
+
+    Where the settings have a mirror, the archive is a hub beside the others, and the fastest.
     """
 
     def __init__(
@@ -79,15 +88,20 @@ class Hubs:
         settings: Settings,
         catalog: Catalog | None = None,
         chance: Random | None = None,
+        *,
+        connectors: Mapping[str, Connector] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._catalog = catalog
+        self._catalog, self._now = catalog, now
         self._chance = chance or SystemRandom()
-        self._settings = {hub.name: hub for hub in settings.hubs}
-        self._connectors = [connect(hub, settings.data_dir) for hub in settings.hubs]
-        self._archive = settings.data_dir / "archive"
-        self._experience = Experience()
-        self._incidents: dict[str, list[Incident]] = {}
-        limits = {hub.name: hub.max_concurrent_downloads for hub in settings.hubs}
+        self._archive = archive_folder(settings.data_dir)
+        given, hubs = connectors or {}, settings.hubs if catalog is None else with_mirror(settings)
+        self._settings = {hub.name: hub for hub in hubs}
+        self._connectors = [
+            given.get(hub.name) or connect(hub, settings.data_dir, catalog) for hub in hubs
+        ]
+        self._outlook, self._looked = Outlook(), -_OUTLOOK_S
+        limits = {hub.name: hub.max_concurrent_downloads for hub in hubs}
         self.slots: Slots
         if catalog is None:
             self.slots = FileSlots(settings.data_dir / "slots", limits)
@@ -110,7 +124,7 @@ class Hubs:
         ConfigurationError
             If there is no hub to ask.
         """
-        began = datetime.now(UTC)
+        began = self._now()
         asked = [
             one for one in self._asked(only) if _may_have(self._settings[one.name], query, began)
         ]
@@ -128,7 +142,7 @@ class Hubs:
         TransientError
             If no hub offers it, and some did not answer.
         """
-        began = datetime.now(UTC)
+        began = self._now()
         found = find(self._asked(only), name, deadline_s=deadline_s)
         self._keep(found, began)
         if found.scenes:
@@ -141,7 +155,7 @@ class Hubs:
 
     def estimate(self, scene: Scene, missing: int | None = None) -> list[Estimate]:
         """Tell which hub would deliver a scene when, the soonest first."""
-        return self._choice().rank(scene.offers, datetime.now(UTC), missing)
+        return self._choice().rank(scene.offers, self._now(), missing)
 
     def fetch(
         self,
@@ -151,6 +165,7 @@ class Hubs:
         polarisations: Collection[str] | None = None,
         folder: Path | None = None,
         only: str | None = None,
+        scene: Scene | None = None,
         told: Told | None = None,
         said: Said | None = None,
         patience_s: float = _PATIENCE_S,
@@ -173,6 +188,8 @@ class Hubs:
             Where it is put; the archive, by the day of sensing, where None.
         only
             From this hub alone.
+        scene
+            What `find` has just told of it; asked for where None.
         told
             Called now and then with how far it is.
         said
@@ -196,20 +213,20 @@ class Hubs:
             if here is not None:
                 return Fetched(here, None)
         while True:
-            scene = self.find(name, only=only)
+            scene = scene or self.find(name, only=only)
             estimates = self.estimate(scene)
             if said is not None:
                 said(f"from {estimates[0].why}")
             if area is not None:
                 part = self._part(scene, estimates, area, polarisations, path.parent, told, wait)
                 if part is not None:
-                    return part
+                    return self._kept(part, scene, folder)
                 if said is not None:
                     said("no hub gives a part of it: the whole is fetched")
             left = max(0.0, deadline - time.monotonic())
             delivery = download(
                 path,
-                [self._source(one.offer) for one in estimates],
+                [self.source(one.offer) for one in estimates],
                 slots=self.slots,
                 measured=self._measured(scene),
                 told=told,
@@ -218,7 +235,7 @@ class Hubs:
                 wait=wait,
             )
             if delivery.path is not None:
-                return Fetched(delivery.path, delivery.hub)
+                return self._kept(Fetched(delivery.path, delivery.hub), scene, folder)
             pause = min(_LONGEST_S, 2 * pause)
             after = pause if delivery.retry_after_s is None else delivery.retry_after_s
             if time.monotonic() + after > deadline:
@@ -229,6 +246,7 @@ class Hubs:
                 where = f"the long-term archive of {delivery.hub}"
                 said(f"ordered from {where}; asked again in {after:.0f} s")
             wait(after)
+            scene = None
 
     def _part(
         self,
@@ -253,21 +271,48 @@ class Hubs:
         )
         return None if brought is None else Fetched(*brought)
 
-    def deliveries(self, at: datetime) -> dict[str, Delivery]:
-        """Tell how soon each hub would deliver a product of usual size."""
-        choice = self._choice(at)
-        return {hub: choice.delivery(hub, at) for hub in self._settings}
+    def hand_on(
+        self,
+        scene: Scene,
+        growing: Growing,
+        sources: Sequence[Source],
+        *,
+        part: str = "",
+        missing: int | None = None,
+        patience_s: float = _PATIENCE_S,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> Delivery:
+        """Bring a product, or a `part` of it, to wherever it grows; see `transfer.bring`."""
+        estimates = self.estimate(scene, missing)
+        place = {one.offer.hub: number for number, one in enumerate(estimates)}
+        return bring(
+            growing,
+            sorted(sources, key=lambda one: place.get(one.hub, len(place))),
+            slots=self.slots,
+            measured=self._measured(scene, part),
+            # Somebody waits for the next byte: whoever is ready is better than who is fastest.
+            patience_s=patience_s,
+            wait=wait,
+        )
 
-    def beliefs(self) -> dict[str, Belief]:
-        """Tell what is believed of each hub now."""
-        experience, now = self._choice().experience, datetime.now(UTC)
-        return {name: experience.of(name, now) for name in self._settings}
+    def source(self, offer: Offer) -> Source:
+        """Give what a hub offers, for download."""
+        return self._connector(offer.hub).source(offer)
+
+    def inside(self, offer: Offer) -> Inside:
+        """Give the files inside what a hub offers."""
+        return self._connector(offer.hub).inside(offer)
 
     def path_of(self, name: str, folder: Path | None = None) -> Path:
         """Name the file of a product, here or not."""
-        if folder is None:
-            folder = self._archive / f"{parse_name(name).start:%Y/%m/%d}"
-        return folder / f"{name}.SAFE.zip"
+        return whole_path(self._archive, name) if folder is None else folder / f"{name}{ZIP}"
+
+    def _kept(self, fetched: Fetched, scene: Scene, folder: Path | None) -> Fetched:
+        """Enter what came into the archive's inventory."""
+        if self._catalog is not None and folder is None:
+            said = f"from {fetched.hub}" if fetched.hub else "it lay there"
+            keep_product(self._catalog, scene, fetched.path, self._now(), said)
+        return fetched
 
     def _asked(self, only: str | None) -> list[Connector]:
         if not self._connectors:
@@ -281,27 +326,25 @@ class Hubs:
             )
         return chosen
 
-    def _source(self, offer: Offer) -> Source:
-        return next(one for one in self._connectors if one.name == offer.hub).source(offer)
+    def _connector(self, hub: str) -> Connector:
+        return next(one for one in self._connectors if one.name == hub)
 
-    def _choice(self, at: datetime | None = None) -> Choice:
+    def _choice(self) -> Choice:
         """Make the choice with what the catalogue knows now: others learn as well."""
-        if self._catalog is not None:
-            since = (at or datetime.now(UTC)) - timedelta(days=DAYS)
-            self._experience = Experience(self._catalog.transfers(since, self._settings))
-            self._incidents = {}
-            for one in self._catalog.open_incidents():
-                self._incidents.setdefault(one.hub, []).append(one)
+        # Of seconds ago is of now: a mirror asks several times a second.
+        if self._catalog is not None and time.monotonic() - self._looked >= _OUTLOOK_S:
+            self._looked = time.monotonic()
+            self._outlook = outlook(self._catalog, self._settings, self._now())
         return self._chosen_by()
 
     def _chosen_by(self) -> Choice:
         return Choice(
             hubs=self._settings,
-            experience=self._experience,
+            experience=self._outlook.experience,
             in_use=self.slots.in_use,
             used=self._used,
             chance=self._chance,
-            incidents=self._incidents,
+            incidents=self._outlook.incidents,
         )
 
     def _used(self, hub: str, since: datetime) -> int:
@@ -313,7 +356,7 @@ class Hubs:
         drawn = {one.offer.hub: one.drawn - one.seconds for one in estimates}
 
         def expected(source: Source) -> float:
-            now = datetime.now(UTC)
+            now = self._now()
             offers = [offer for offer in scene.offers if offer.hub == source.hub]
             return choice.rank(offers, now)[0].seconds + drawn[source.hub]
 
@@ -323,7 +366,7 @@ class Hubs:
         offers = {offer.hub: offer for offer in scene.offers}
 
         def measured(one: Measurement) -> None:
-            self._experience.add(one)
+            self._outlook.experience.add(one)
             if self._catalog is None:
                 return
             try:
@@ -337,7 +380,14 @@ class Hubs:
     def _keep(self, found: Found, began: datetime) -> None:
         if self._catalog is not None:
             self._catalog.record_answers(found.answers, began)
-            self._catalog.record_scenes(found.scenes)
+            self._catalog.record_scenes([self._of_others(scene) for scene in found.scenes])
+
+    def _of_others(self, scene: Scene) -> Scene:
+        """Leave out what lies in the archive: of that the inventory tells, as long as it does."""
+        others = tuple(
+            one for one in scene.offers if self._settings[one.hub].kind is not HubKind.MIRROR
+        )
+        return replace(scene, offers=others)
 
 
 def _may_have(hub: Hub, query: Query, now: datetime) -> bool:

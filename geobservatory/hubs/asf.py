@@ -107,6 +107,15 @@ class AsfConnector:
             session=self._session,
         )
 
+    @property
+    def renewable(self) -> bool:
+        """See `HasTokenService.renewable`; a token of the settings is the only one."""
+        return self._account.renewable
+
+    def renew_token(self) -> None:
+        """See `HasTokenService.renew_token`."""
+        self._account.ask()
+
     def inside(self, offer: Offer) -> RemoteZip:
         """See `Connector.inside`; what is compressed in the zip comes from its beginning."""
         return RemoteZip(offer.product.name, self.source(offer))

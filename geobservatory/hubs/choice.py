@@ -16,7 +16,7 @@ from random import Random
 from geobservatory.catalog.incidents import Incident
 from geobservatory.hubs.experience import Belief, Experience
 from geobservatory.hubs.model import Offer
-from geobservatory.settings.model import Hub
+from geobservatory.settings.model import Hub, HubKind
 
 # Where no hub tells the size: an IW SLC of two polarisations.
 USUAL_BYTES = 7_500_000_000
@@ -30,6 +30,7 @@ _OVER_QUOTA_S = 86_400.0
 _LEAST_OUTAGE_S, _LONGEST_OUTAGE_S = 300.0, 21_600.0
 # A hub whose files were not as their checksums say is the last but the one past its quota.
 _DOUBTED_S = 43_200.0
+_DISK_BYTES_PER_S = 500e6
 # Of the interval that is told, in standard deviations: nine times of ten it lies within.
 _SIGMAS = 1.645
 
@@ -132,6 +133,8 @@ class Choice:
         online
             Whether it can be had at once.
         """
+        if self.hubs[hub].kind is HubKind.MIRROR:
+            return _here(hub, size)
         belief = self.experience.of(hub, at)
         wait, reasons = self._wait(self.hubs[hub], at, size, belief, online)
         parts = {"waiting": wait, **_transfer_parts(belief, size)}
@@ -197,6 +200,13 @@ class Choice:
             if quota is not None:
                 left.append(quota * 1e9 - self.used(hub.name, at - timedelta(days=days)))
         return min(left, default=None)
+
+
+def _here(hub: str, size: int) -> Delivery:
+    """Tell of what lies in this archive: it comes before all that is to be fetched."""
+    seconds = size / _DISK_BYTES_PER_S
+    why = f"{hub}: {_plain(seconds)} for {size / 1e6:.4g} MB: it lies in the archive"
+    return Delivery(seconds, 0.0, why, seconds, seconds, {"transfer": seconds})
 
 
 def _transfer_s(belief: Belief, size: int) -> float:

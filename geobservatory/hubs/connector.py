@@ -48,6 +48,10 @@ class Connector(Protocol):
 class HasTokenService(Protocol):
     """A hub whose credentials are tokens of a service beside it."""
 
+    @property
+    def renewable(self) -> bool:
+        """Whether there is an account to get tokens for."""
+
     def renew_token(self) -> None:
         """Get a new token, though the one at hand may still be good.
 

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+from geobservatory.catalog.database import Catalog
+from geobservatory.errors import ConfigurationError
 from geobservatory.hubs.asf import AsfConnector
 from geobservatory.hubs.connector import Connector
 from geobservatory.hubs.dataspace import DataspaceConnector
 from geobservatory.hubs.dhus import DhusConnector
 from geobservatory.hubs.folder import FolderConnector
+from geobservatory.hubs.mirror import MirrorConnector
 from geobservatory.settings.model import Hub, HubKind
 
 
-def connect(hub: Hub, data_dir: Path) -> Connector:
+def connect(hub: Hub, data_dir: Path, catalog: Catalog | None = None) -> Connector:
     """Make the connector of a hub; nothing is asked of it yet.
 
     Parameters
@@ -19,6 +22,8 @@ def connect(hub: Hub, data_dir: Path) -> Connector:
         Its settings.
     data_dir
         Where what outlives a process is kept (tokens).
+    catalog
+        What a mirror answers from.
 
     Raises
     ------
@@ -35,3 +40,7 @@ def connect(hub: Hub, data_dir: Path) -> Connector:
             return AsfConnector(hub)
         case HubKind.FOLDER:
             return FolderConnector(hub)
+        case HubKind.MIRROR:
+            if catalog is None:
+                raise ConfigurationError(f"hub {hub.name}: a mirror answers from the catalogue")
+            return MirrorConnector(hub, catalog)

@@ -99,6 +99,11 @@ class DataspaceConnector:
             session=self._session,
         )
 
+    @property
+    def renewable(self) -> bool:
+        """See `HasTokenService.renewable`."""
+        return self._keeper is not None
+
     def renew_token(self) -> None:
         """See `HasTokenService.renew_token`."""
         if self._keeper is None:

@@ -114,6 +114,21 @@ class Earthdata:
                 self._token = self._fetch()
             return {"Authorization": f"Bearer {self._token}"}
 
+    def ask(self) -> None:
+        """Ask the login for a token, though the one at hand may still be good.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no account to get one for.
+        HubRefusedError, HubUnreachableError, HubBusyError
+            See `headers`.
+        """
+        if not self.renewable:
+            raise ConfigurationError(f"hub {self._hub.name}: no account to get tokens for")
+        with self._lock:
+            self._token = self._fetch()
+
     def renew(self) -> None:
         """Forget the token that was refused."""
         with self._lock:

@@ -63,7 +63,7 @@ class FolderConnector:
 
     def inside(self, offer: Offer) -> Inside:
         """See `Connector.inside`."""
-        return _FolderInside(offer.product.name, self._name, Path(offer.address))
+        return FolderInside(offer.product.name, self._name, Path(offer.address))
 
     def _offers(self, name: str | None) -> Iterator[Offer]:
         if not self._folder.is_dir():
@@ -93,7 +93,7 @@ class FolderConnector:
             opened = open_product(path)
             if opened.problems or (path / "partial.json").exists():
                 return None
-            product = _product(opened)
+            product = read_product(opened)
             size = path.stat().st_size if path.is_file() else None
         except (InputError, ValueError, OSError):
             return None
@@ -167,15 +167,19 @@ class _MemberSource:
 
 
 @dataclass(frozen=True)
-class _FolderInside:
+class FolderInside:
+    """The files inside a product on this machine; see `Inside`."""
+
     name: str
     hub: str
     path: Path
 
     def members(self) -> Mapping[str, int]:
+        """See `Inside.members`."""
         return self._opened().members
 
     def source(self, member: str) -> Source:
+        """See `Inside.source`."""
         product = self._opened()
         if member not in product.members:
             raise ProductGoneError(f"{self.name} from {self.hub}: it holds no {member}")
@@ -203,7 +207,8 @@ def _pieces(source: Source, file: IO[bytes], count: int) -> Iterator[bytes]:
         file.close()
 
 
-def _product(opened: SafeProduct) -> Product:
+def read_product(opened: SafeProduct) -> Product:
+    """Read what a product is from its manifest; `InputError`, `ValueError` where damaged."""
     manifest = parse(opened.read("manifest.safe"), f"{opened.path}/manifest.safe")
     start, stop = (
         manifest.one(f".//{{*}}acquisitionPeriod/{{*}}{key}").time().astype("datetime64[us]").item()

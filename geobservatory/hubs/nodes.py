@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from threading import Lock
 
 from geobservatory.errors import InputError
 from geobservatory.sentinel1.xml import MAX_BYTES, parse
@@ -30,6 +30,10 @@ class NodesInside:
     hub: str
     whole: HttpSource
     quote: str = ""
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+    _kept: dict[str, tuple[int, Mapping[str, str]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def members(self) -> Mapping[str, int]:
         """See `Inside.members`."""
@@ -48,8 +52,15 @@ class NodesInside:
         address = f"{self.whole.address.removesuffix('/$value')}{nodes}/$value"
         return replace(self.whole, name=member, address=address, size=size, checksums=checksums)
 
-    @cached_property
+    @property
     def _listed(self) -> dict[str, tuple[int, Mapping[str, str]]]:
+        # Not `cached_property`: before Python 3.12 one product's manifest waits for all others'.
+        with self._lock:
+            if not self._kept:
+                self._kept.update(self._read())
+            return self._kept
+
+    def _read(self) -> dict[str, tuple[int, Mapping[str, str]]]:
         content = self._manifest()
         found: dict[str, tuple[int, Mapping[str, str]]] = {_MANIFEST: (len(content), {})}
         what = f"{self.name} from {self.hub}: {_MANIFEST}"

@@ -39,6 +39,14 @@ def annotation_xml(channel: Channel, byte_offset: int) -> bytes:
     grid, incidence = geolocation(channel)
     content = {
         "adsHeader": channel.header,
+        # GMTSAR 6.5 reads the mean from here, and crashes where it is not.
+        "qualityInformation": {
+            "productQualityIndex": 0.0,
+            "qualityDataList": Items(
+                "qualityData",
+                [{"azimuthTime": start, "imageQuality": {"imageStatistics": _statistics()}}],
+            ),
+        },
         "generalAnnotation": {
             "productInformation": {
                 "pass": plan.passing.direction.capitalize(),
@@ -187,10 +195,14 @@ def _image(channel: Channel, incidence_deg: float) -> dict[str, Any]:
         "numberOfLines": channel.lines,
         "zeroDopMinusAcqTime": 0.0,
         "incidenceAngleMidSwath": incidence_deg,
-        "imageStatistics": {
-            "outputDataMean": {"re": 0.0, "im": 0.0},
-            "outputDataStdDev": {"re": LEVEL_DN / 2**0.5, "im": LEVEL_DN / 2**0.5},
-        },
+        "imageStatistics": _statistics(),
+    }
+
+
+def _statistics() -> dict[str, Any]:
+    return {
+        "outputDataMean": {"re": 0.0, "im": 0.0},
+        "outputDataStdDev": {"re": LEVEL_DN / 2**0.5, "im": LEVEL_DN / 2**0.5},
     }
 
 

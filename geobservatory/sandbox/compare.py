@@ -82,7 +82,9 @@ def compare(made: Path, world: Path) -> Comparison:
             return values
 
         moved = band("los_displacement") if spans else np.zeros(displacement.shape)
-        sky = band(f"delay_{first}") - band(f"delay_{second}")
+        # One a date, in the order of the dates; their numbers are those of the scenario's.
+        delays = [one for one in names if one.startswith("delay_")]
+        sky = band(delays[first]) - band(delays[second])
         ground = np.isfinite(moved) & (band("coherence") > _COHERENT)
         found = displacement.read(1).astype(float)
         seen = ground & (components.read(1) == 1) & np.isfinite(found)

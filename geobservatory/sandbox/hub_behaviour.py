@@ -91,6 +91,8 @@ class Behaviour:
         Of the products it ever gets.
     rolling_days
         How long it keeps them; for ever where None.
+    lies
+        From when to when its dates of publication are how many hours off.
     """
 
     search_s: float = 1.0
@@ -105,6 +107,7 @@ class Behaviour:
     share: float = 1.0
     rolling_days: float | None = None
     spells: tuple[Spell, ...] = ()
+    lies: tuple[tuple[datetime, datetime, float], ...] = ()
 
 
 class BehavingHub:
@@ -153,7 +156,7 @@ class BehavingHub:
         found = [
             self._offer(product, at)
             for at, product in self._listed()
-            if (since is None or at >= since) and query.matches(product)
+            if (since is None or self.dated(at) >= since) and query.matches(product)
         ]
         for start in range(0, len(found), _PAGE):
             yield found[start : start + _PAGE]
@@ -177,6 +180,13 @@ class BehavingHub:
         if self.behaviour.drift is not None and at >= self.behaviour.drift[0]:
             slower *= self.behaviour.drift[1]
         return self.behaviour.bytes_per_s / slower
+
+    def dated(self, published: datetime) -> datetime:
+        """Give the date that it tells of what it published at a time."""
+        for start, stop, hours in self.behaviour.lies:
+            if start <= published < stop:
+                return published + timedelta(hours=hours)
+        return published
 
     def is_failing(self, *hows: Failing) -> bool:
         """Tell whether it is out of order now in one of some ways."""
@@ -239,7 +249,8 @@ class BehavingHub:
         )
 
     def _offer(self, product: Product, at: datetime) -> Offer:
-        return Offer(product, self._name, product.name, "", at, True, 4_000_000_000, {})
+        dated = self.dated(at)
+        return Offer(product, self._name, product.name, "", dated, True, 4_000_000_000, {})
 
 
 @dataclass(frozen=True)

@@ -71,28 +71,6 @@ class Orbit:
         elapsed = np.asarray(times, "datetime64[ns]") - self.epoch
         return np.asarray(elapsed.astype(np.int64) * 1e-9)
 
-    def covering(self, start: np.datetime64, stop: np.datetime64, margin_s: float) -> Self:
-        """Cut to the vectors about a span of time; fewer are faster to search.
-
-        Raises
-        ------
-        InputError
-            If the span, without its margin, is not covered.
-        """
-        first, last = self.seconds(start), self.seconds(stop)
-        self.require(float(first))
-        self.require(float(last))
-        near = (self.times_s >= first - margin_s) & (self.times_s <= last + margin_s)
-        if near.sum() < ORDER:
-            return self
-        return type(self)(
-            self.epoch,
-            self.times_s[near],
-            self.positions_m[near],
-            self.velocities_m_s[near],
-            self.source,
-        )
-
     def require(self, time_s: float) -> None:
         """Raise `InputError` for a time outside the vectors: nothing is extrapolated."""
         if not self.times_s[0] <= time_s <= self.times_s[-1]:
@@ -173,16 +151,7 @@ def read_eof(path: Path) -> Orbit:
     InputError
         If it cannot be read, is cut short, or is not Earth-fixed.
     """
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            with gzip.open(path) as file:
-                content = file.read(MAX_BYTES + 1)
-        elif content[:2] == b"PK":
-            with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as packed:
-                content = packed.read(MAX_BYTES + 1)
-    except (*DAMAGE, IndexError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    content = unpacked_eof(path)
     # Blank lines before the declaration have broken other readers.
     root = parse(content.strip(), str(path))
     kind = root.text("Earth_Explorer_Header/Fixed_Header/File_Type")
@@ -200,6 +169,27 @@ def read_eof(path: Path) -> Orbit:
         np.array([[v.number(axis) for axis in ("VX", "VY", "VZ")] for v in vectors]).reshape(-1, 3),
         "POEORB" if "POEORB" in kind else "RESORB" if "RESORB" in kind else kind,
     )
+
+
+def unpacked_eof(path: Path) -> bytes:
+    """Read an orbit file as it was before it was packed.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            with gzip.open(path) as file:
+                content = file.read(MAX_BYTES + 1)
+        elif content[:2] == b"PK":
+            with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as packed:
+                content = packed.read(MAX_BYTES + 1)
+    except (*DAMAGE, IndexError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    return content
 
 
 def _eof_time(vector: Element) -> np.datetime64:

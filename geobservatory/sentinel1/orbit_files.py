@@ -151,10 +151,13 @@ def find_orbit(
 ) -> tuple[Path, Orbit] | None:
     """Find the best orbit file of a folder, at any depth; None where none covers the span.
 
-    A file that is damaged, or not what its name says, is passed over with a warning.
+    A file that is damaged, or not what its name says, is passed over with a warning. Hidden
+    folders are not looked into: an unfinished map has copies there, which go with it.
     """
     candidates = []
     for path in folder.rglob("S1*_OPER_AUX_*ORB_*"):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
         try:
             name = parse_orbit_name(path.name)
         except InputError:

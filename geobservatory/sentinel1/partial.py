@@ -4,9 +4,9 @@ Its measurements are of their true length, with holes where nothing was fetched;
 its top tells what is no hole. See ``docs/partial.md``.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from geobservatory.errors import InputError
 
@@ -53,9 +53,12 @@ class Partial(_Strict):
     hubs
         Where the bytes came from.
     areas
-        What was asked for: GeoJSON geometries in EPSG:4326.
+        What was asked for: GeoJSON geometries in EPSG:4326; none where the pixels were let go.
     files
         Files that are there whole, to their SHA-256.
+    channels
+        None where there is no image at all: annotation and quicklook alone. Whatever was asked for
+        has some.
     """
 
     version: Literal[1] = 1
@@ -63,7 +66,13 @@ class Partial(_Strict):
     hubs: tuple[str, ...]
     areas: tuple[dict[str, Any], ...]
     files: dict[str, _Sha256]
-    channels: tuple[PartialChannel, ...] = Field(min_length=1)
+    channels: tuple[PartialChannel, ...]
+
+    @model_validator(mode="after")
+    def _what_was_asked_for_is_told(self) -> Self:
+        if self.areas and not self.channels:
+            raise ValueError("channels: none, though bursts over an area were fetched")
+        return self
 
     def bursts(self, swath: str, polarisation: str) -> frozenset[int]:
         """Tell which bursts of a channel are there, by their place in the annotation."""

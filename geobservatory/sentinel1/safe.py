@@ -230,6 +230,7 @@ def open_product(path: Path) -> SafeProduct:
         product = SafeProduct(path, product.name, open_storage(path), partial)
     if product.name.kind != "SLC":
         raise InputError(f"{path}: a {product.name.kind} product; interferometry needs an SLC")
-    if not product.channels:
+    # Of one that was reduced to its annotation there is no image, and all else.
+    if not product.channels and product.partial is None:
         raise InputError(f"{path}: holds no annotation of a swath")
     return product

@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
 
 from geobservatory.errors import GeobservatoryError
-from geobservatory.transfer.part import Part, WrongContentError
+from geobservatory.transfer.part import WrongContentError
 from geobservatory.transfer.source import (
     HubBusyError,
     HubRefusedError,
@@ -96,8 +98,36 @@ Measured = Callable[[Measurement], None]
 Told = Callable[[Progress], None]
 
 
+class Growing(Protocol):
+    """What has come of a file so far: a `Part` on a disk, or what is handed on (`Through`)."""
+
+    path: Path
+    have: int
+
+    def continues(self, source: Source) -> bool:
+        """Tell whether what is there is the beginning of a source's file."""
+
+    def adopt(self, source: Source) -> None:
+        """Make ready to take a source's bytes."""
+
+    def cut(self, length: int) -> None:
+        """Forget what is beyond a length: a hub sends from there."""
+
+    def append(self, piece: bytes) -> None:
+        """Take the next bytes."""
+
+    def discard(self) -> None:
+        """Forget everything."""
+
+    def verify(self, size: int | None, also: tuple[Mapping[str, str], ...] = ()) -> None:
+        """Tell that the file is there and right; `WrongContentError` if it is not."""
+
+    def finish(self) -> None:
+        """Let it be the file."""
+
+
 def attempt(
-    part: Part,
+    part: Growing,
     source: Source,
     measured: Measured | None = None,
     told: Told | None = None,
@@ -131,7 +161,7 @@ def attempt(
 
 
 def _bring(
-    part: Part, source: Source, course: "Course", others: tuple[Mapping[str, str], ...]
+    part: Growing, source: Source, course: "Course", others: tuple[Mapping[str, str], ...]
 ) -> None:
     size = source.size
     # All of it is there where a process was killed at the very end.
@@ -153,7 +183,7 @@ def _bring(
         raise
 
 
-def _stream(part: Part, source: Source, course: "Course") -> int | None:
+def _stream(part: Growing, source: Source, course: "Course") -> int | None:
     """Take bytes until the answer ends; gives the length of the whole, where told."""
     reply = source.open(part.have)
     try:

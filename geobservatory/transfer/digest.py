@@ -5,6 +5,8 @@ has to wait for it only on a machine without a free core.
 """
 
 import hashlib
+from collections.abc import Collection
+from pathlib import Path
 from queue import Queue
 from threading import Thread
 from typing import Protocol
@@ -16,11 +18,20 @@ from blake3 import blake3
 ALGORITHMS = ("blake3", "md5", "sha256")
 # Pieces that may wait, of a quarter of a MiB each.
 _WAITING = 32
+_READ = 1 << 20
 
 
-class _Hash(Protocol):
-    def update(self, data: bytes, /) -> object: ...
-    def hexdigest(self) -> str: ...
+class Hash(Protocol):
+    """A checksum that grows, and can be copied."""
+
+    def update(self, data: bytes, /) -> object:
+        """Take the next bytes."""
+
+    def hexdigest(self) -> str:
+        """Give the digits."""
+
+    def copy(self) -> "Hash":
+        """Copy its state."""
 
 
 class Digest:
@@ -33,7 +44,7 @@ class Digest:
     """
 
     def __init__(self, algorithm: str) -> None:
-        self._hash = _new(algorithm)
+        self._hash = new_hash(algorithm)
         self._waiting: Queue[bytes] = Queue(_WAITING)
         self._thread: Thread | None = None
 
@@ -62,7 +73,18 @@ class Digest:
             self._hash.update(piece)
 
 
-def _new(algorithm: str) -> _Hash:
+def new_hash(algorithm: str) -> Hash:
+    """Begin a checksum."""
     if algorithm == "blake3":
         return blake3()
     return hashlib.new(algorithm, usedforsecurity=False)
+
+
+def digests_of(path: Path, algorithms: Collection[str]) -> dict[str, str]:
+    """Read a file once, and give its checksums; `OSError` where it cannot be read."""
+    growing = {name: new_hash(name) for name in algorithms}
+    with path.open("rb") as file:
+        while piece := file.read(_READ):
+            for one in growing.values():
+                one.update(piece)
+    return {name: one.hexdigest() for name, one in growing.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geobservatory.errors import GeobservatoryError, InputError, TransientError
-from geobservatory.transfer.attempt import Measured, Told, attempt
+from geobservatory.transfer.attempt import Growing, Measured, Told, attempt
 from geobservatory.transfer.lock import alone_at
 from geobservatory.transfer.part import Part, WrongContentError
 from geobservatory.transfer.slots import Slots
@@ -109,8 +109,32 @@ def download(
         if path.exists():
             return Delivery(path, None)
         with Part(path) as part:
-            course = _Course(part, sources, slots, measured, told, expected)
-            return course.run(time.monotonic() + patience_s, wait)
+            return bring(
+                part,
+                sources,
+                slots=slots,
+                measured=measured,
+                told=told,
+                expected=expected,
+                patience_s=patience_s,
+                wait=wait,
+            )
+
+
+def bring(
+    part: Growing,
+    sources: Sequence[Source],
+    *,
+    slots: Slots | None = None,
+    measured: Measured | None = None,
+    told: Told | None = None,
+    expected: Callable[[Source], float] | None = None,
+    patience_s: float = PATIENCE_S,
+    wait: Callable[[float], None] = time.sleep,
+) -> Delivery:
+    """Bring the rest of a file, wherever it is put; see `download`."""
+    course = _Course(part, sources, slots, measured, told, expected)
+    return course.run(time.monotonic() + patience_s, wait)
 
 
 @dataclass
@@ -129,7 +153,7 @@ class _Standing:
 class _Course:
     def __init__(
         self,
-        part: Part,
+        part: Growing,
         sources: Sequence[Source],
         slots: Slots | None,
         measured: Measured | None,

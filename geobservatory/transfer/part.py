@@ -152,7 +152,7 @@ class Part:
         if size is not None and self.have != size:
             raise WrongContentError(f"{name}: {self.have} of {size} bytes came")
         if name.endswith(".zip"):
-            _test_zip(self._file, name)
+            test_zip(self._file, name)
 
     def finish(self) -> None:
         """Give the file its final name, once all of it is on the disk."""
@@ -259,7 +259,8 @@ def _promised(mine: Path) -> int:
     return total
 
 
-def _test_zip(file: Path, name: str) -> None:
+def test_zip(file: Path, name: str) -> None:
+    """Read every member of a zip; `WrongContentError` where it is damaged."""
     try:
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()

@@ -8,12 +8,14 @@ files, and count over one machine.
 import fcntl
 import hashlib
 import os
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from geobservatory.errors import TransientError
@@ -95,11 +97,13 @@ class CatalogSlots:
 
     def __init__(self, engine: Engine, limits: Mapping[str, int]) -> None:
         self._engine, self._limits = engine, dict(limits)
+        # Not of the pool, which is for questions: places are kept for as long as a transfer lasts.
+        self._places = create_engine(engine.url, poolclass=NullPool)
 
     def take(self, hub: str) -> Release | None:
         """See `Slots.take`; `TransientError` where the database does not answer."""
         try:
-            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            connection = self._places.connect().execution_options(isolation_level="AUTOCOMMIT")
         except DBAPIError as error:
             raise TransientError(f"the catalogue does not answer: {error.orig}") from error
         try:
@@ -126,6 +130,54 @@ class CatalogSlots:
         ]
         with self._engine.connect() as connection:
             return int(connection.execute(held, {"space": _SPACE, "keys": keys}).scalar_one())
+
+
+class CountedSlots:
+    """Places of which this process knows its own, so that it asks for none that cannot be free.
+
+    Where a hundred wait for a few places, each would ask again every other second.
+
+    Parameters
+    ----------
+    slots
+        Where they are taken.
+    limits
+        Hub to how many transfers it bears; two where it is not listed.
+    """
+
+    def __init__(self, slots: Slots, limits: Mapping[str, int]) -> None:
+        self._slots, self._limits = slots, dict(limits)
+        self._lock = threading.Lock()
+        self._own: Counter[str] = Counter()
+
+    def take(self, hub: str) -> Release | None:
+        """See `Slots.take`."""
+        with self._lock:
+            if self._own[hub] >= self._limits.get(hub, _UNLISTED):
+                return None
+            self._own[hub] += 1
+        try:
+            release = self._slots.take(hub)
+        except BaseException:
+            self._give_back(hub)
+            raise
+        if release is None:
+            self._give_back(hub)
+            return None
+
+        def give_back() -> None:
+            release()
+            self._give_back(hub)
+
+        return give_back
+
+    def in_use(self, hub: str) -> int:
+        """See `Slots.in_use`."""
+        return self._slots.in_use(hub)
+
+    def _give_back(self, hub: str) -> None:
+        with self._lock:
+            self._own[hub] -= 1
 
 
 def _give_back(connection: Connection, hub: str, number: int) -> None:

@@ -11,13 +11,13 @@ from aiohttp import web
 from pydantic import Field
 
 from geobservatory.errors import InputError
+from geobservatory.hubs.queries.odata import parse_filter
 from geobservatory.sandbox.servers import cdse_products
 from geobservatory.sandbox.servers.clock import SandboxClock
 from geobservatory.sandbox.servers.faults import Faults
 from geobservatory.sandbox.servers.flows import Flows
 from geobservatory.sandbox.servers.hub import Hub, HubConfig
 from geobservatory.sandbox.servers.nodes import tree_of
-from geobservatory.sandbox.servers.odata_filter import parse_filter
 from geobservatory.sandbox.servers.offers import Offered, OfferPolicy, Shelf
 from geobservatory.sandbox.servers.sending import SENT, Body, file_body
 from geobservatory.sandbox.servers.stock import StockItem

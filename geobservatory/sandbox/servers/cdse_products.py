@@ -9,8 +9,8 @@ from typing import Any
 
 from shapely.geometry import mapping
 
+from geobservatory.hubs.queries.terms import Fields
 from geobservatory.sandbox.servers.nodes import Node
-from geobservatory.sandbox.servers.odata_filter import Fields
 from geobservatory.sandbox.servers.offers import Offered
 from geobservatory.sandbox.servers.stock import StockItem
 from geobservatory.sandbox.servers.view import View

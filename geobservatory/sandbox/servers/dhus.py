@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import Field
 
 from geobservatory.errors import InputError
+from geobservatory.hubs.queries.lucene import parse_query
 from geobservatory.sandbox.servers import dhus_odata, dhus_search
 from geobservatory.sandbox.servers.basic import basic_user
 from geobservatory.sandbox.servers.clock import SandboxClock
@@ -21,7 +22,6 @@ from geobservatory.sandbox.servers.dhus_odata import (
 from geobservatory.sandbox.servers.faults import Faults
 from geobservatory.sandbox.servers.flows import Flows
 from geobservatory.sandbox.servers.hub import Hub, HubConfig
-from geobservatory.sandbox.servers.lucene import parse_query
 from geobservatory.sandbox.servers.nodes import tree_of
 from geobservatory.sandbox.servers.offers import Offered, OfferPolicy, Shelf
 from geobservatory.sandbox.servers.sending import file_body

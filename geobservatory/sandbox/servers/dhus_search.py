@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from geobservatory.hubs.queries.lucene import Kind
+from geobservatory.hubs.queries.terms import Fields
 from geobservatory.sandbox.servers.dhus_odata import SATELLITE, product_uri
-from geobservatory.sandbox.servers.lucene import Fields, Kind
 from geobservatory.sandbox.servers.offers import Offered
 from geobservatory.sandbox.servers.stock import StockItem
 from geobservatory.sandbox.servers.view import View

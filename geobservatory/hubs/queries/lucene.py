@@ -1,20 +1,31 @@
 """The query language of a DHuS, as far as its clients use it: fields, ranges, AND, OR, NOT.
 
-A query becomes a predicate on the fields of a product. Text is compared without regard to case,
-word by word, with ``*`` and ``?``; neighbours without a word between them are joined by AND.
+Text is compared without regard to case, word by word, with ``*`` and ``?``; neighbours without a
+word between them are joined by AND.
 """
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from geobservatory.errors import InputError
-from geobservatory.sandbox.servers.areas import read_area
+from geobservatory.hubs.queries.areas import read_area
+from geobservatory.hubs.queries.terms import (
+    Compare,
+    Everything,
+    Known,
+    Meets,
+    Not,
+    Relation,
+    Term,
+    Words,
+    either,
+    together,
+    wildcards,
+)
 
-Fields = Mapping[str, Any]
-Predicate = Callable[[Fields], bool]
 Kind = Literal["text", "number", "date", "area"]
 
 _TOKEN = re.compile(
@@ -40,8 +51,8 @@ _AREA = re.compile(r"\s*(Intersects|Contains|IsWithin)\s*\((.*)\)\s*", re.IGNORE
 _MAX_DEPTH = 50
 
 
-def parse_query(text: str, kinds: Mapping[str, Kind], now: datetime) -> Predicate:
-    """Make a predicate of a query.
+def parse_query(text: str, kinds: Mapping[str, Kind], now: datetime) -> Term:
+    """Read a query.
 
     Parameters
     ----------
@@ -66,13 +77,13 @@ class _Parser:
         self._tokens = _tokens(text)
         self._at = self._depth = 0
 
-    def parse(self) -> Predicate:
+    def parse(self) -> Term:
         if not self._tokens:
             raise InputError("the query is empty")
-        predicate = self._either(None)
+        term = self._either(None)
         if self._at < len(self._tokens):
             raise InputError(f"Cannot parse '{self._tokens[self._at][1]}'")
-        return predicate
+        return term
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "<EOF>")
@@ -82,52 +93,52 @@ class _Parser:
         self._at += 1
         return token
 
-    def _either(self, field: str | None) -> Predicate:
+    def _either(self, field: str | None) -> Term:
         options = [self._all(field)]
         while self._peek() in (("word", "OR"), ("word", "||")):
             self._take()
             options.append(self._all(field))
-        return options[0] if len(options) == 1 else lambda item: any(o(item) for o in options)
+        return either(options)
 
-    def _all(self, field: str | None) -> Predicate:
+    def _all(self, field: str | None) -> Term:
         terms = [self._one(field)]
         while self._peek() not in (("end", "<EOF>"), ("sign", ")"), ("word", "OR"), ("word", "||")):
             if self._peek() in (("word", "AND"), ("word", "&&")):
                 self._take()
             terms.append(self._one(field))
-        return terms[0] if len(terms) == 1 else lambda item: all(term(item) for term in terms)
+        return together(terms)
 
-    def _one(self, field: str | None) -> Predicate:
+    def _one(self, field: str | None) -> Term:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise InputError("the query is nested too deeply")
-        predicate = self._plain(field)
+        term = self._plain(field)
         self._depth -= 1
-        return predicate
+        return term
 
-    def _plain(self, field: str | None) -> Predicate:
+    def _plain(self, field: str | None) -> Term:
         kind, text = self._take()
         if (kind, text) in (("word", "NOT"), ("word", "!")):
-            return _negated(self._one(field))
+            return Not(self._one(field))
         if (kind, text) == ("sign", "("):
-            predicate = self._either(field)
+            term = self._either(field)
             if self._take() != ("sign", ")"):
                 raise InputError("Cannot parse the query: a parenthesis is not closed")
-            return predicate
+            return term
         if kind == "word" and self._peek() == ("sign", ":"):
             self._take()
             name = text.lstrip("-!")
-            predicate = self._field(name.removeprefix("+"))
-            return _negated(predicate) if (len(text) - len(name)) % 2 else predicate
+            term = self._field(name.removeprefix("+"))
+            return Not(term) if (len(text) - len(name)) % 2 else term
         if kind in ("end", "sign"):
             raise InputError(f"Cannot parse the query: encountered '{text}'")
         return self._term(field or "identifier", kind, text)
 
-    def _field(self, name: str) -> Predicate:
+    def _field(self, name: str) -> Term:
         field = name.lower()
         if field == "*" and self._peek() == ("word", "*"):
             self._take()
-            return lambda item: True
+            return Everything()
         if field not in self._kinds:
             raise InputError(f"undefined field {name}")
         if self._peek() == ("sign", "("):
@@ -137,22 +148,20 @@ class _Parser:
             raise InputError(f"Cannot parse the query: {name} has no value")
         return self._term(field, kind, text)
 
-    def _term(self, field: str, kind: str, text: str) -> Predicate:
+    def _term(self, field: str, kind: str, text: str) -> Term:
         holds = self._kinds[field]
         value = re.sub(r"\\(.)", r"\1", text.strip('"'))
         if text == "*":
-            return lambda item: item.get(field) is not None
+            return Known(field)
         if kind == "range":
             return self._range(field, holds, text)
         if holds == "area":
             return _related(field, value)
         if holds == "text":
-            pattern = value.lower()
-            return lambda item: _matches(item.get(field), pattern)
-        wanted = self._value(holds, value)
-        return lambda item: bool(item.get(field) == wanted)
+            return Words(field, wildcards(value.lower()))
+        return Compare(field, "eq", self._value(holds, value))
 
-    def _range(self, field: str, holds: Kind, text: str) -> Predicate:
+    def _range(self, field: str, holds: Kind, text: str) -> Term:
         match = _RANGE.fullmatch(text)
         if match is None or holds == "area":
             raise InputError(f"Cannot parse '{text}' as a range of {field}")
@@ -160,22 +169,20 @@ class _Parser:
             None if end.strip('"') == "*" else self._value(holds, end.strip('"'))
             for end in match.groups()
         )
-        from_low, to_high = text[0] == "[", text[-1] == "]"
-
-        def within(item: Fields) -> bool:
-            value = item.get(field)
-            if value is None:
-                return False
-            value = value.lower() if holds == "text" else value
-            above = low is None or value > low or (from_low and value == low)
-            return above and (high is None or value < high or (to_high and value == high))
-
-        return within
+        fold, terms = holds == "text", [cast(Term, Known(field))]
+        if low is not None:
+            terms.append(Compare(field, "ge" if text[0] == "[" else "gt", low, fold))
+        if high is not None:
+            terms.append(Compare(field, "le" if text[-1] == "]" else "lt", high, fold))
+        return together(terms)
 
     def _value(self, holds: Kind, text: str) -> Any:
         try:
             if holds == "number":
-                return float(text)
+                number = float(text)
+                if not math.isfinite(number):
+                    raise ValueError(text)
+                return number
             return solr_date(text, self._now) if holds == "date" else text.lower()
         except (ValueError, OverflowError) as error:
             raise InputError(f"Invalid {holds} String:'{text}'") from error
@@ -224,29 +231,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return tokens
 
 
-def _negated(predicate: Predicate) -> Predicate:
-    return lambda item: not predicate(item)
-
-
-def _matches(value: str | None, pattern: str) -> bool:
-    if value is None:
-        return False
-    return any(fnmatchcase(word, pattern) for word in (value.lower(), *value.lower().split()))
-
-
-def _related(field: str, text: str) -> Predicate:
+def _related(field: str, text: str) -> Term:
     match = _AREA.fullmatch(text)
     if match is None:
         raise InputError(f"Invalid footprint '{text[:60]}': Intersects, Contains or IsWithin")
-    area = read_area(match[2])
-    relation = match[1].lower()
-
-    def related(item: Fields) -> bool:
-        footprint = item[field]
-        if relation == "contains":
-            return bool(footprint.contains(area))
-        if relation == "iswithin":
-            return bool(footprint.within(area))
-        return bool(footprint.intersects(area))
-
-    return related
+    return Meets(field, cast(Relation, match[1].lower()), read_area(match[2]))

@@ -1,5 +1,7 @@
 """The filter language of OData v4, as far as clients of the Copernicus Data Space use it.
 
+What clients of a DHuS write (OData v2) is understood as well: ``substringof``, ``datetime'…'``.
+
 Comparisons (``eq ne gt ge lt le in``), ``and or not``, ``contains startswith endswith``,
 ``OData.CSC.Intersects(area=geography'SRID=4326;…')`` and attributes through
 ``Attributes/OData.CSC.StringAttribute/any(att:att/Name eq '…' and att/…/Value eq …)``.
@@ -7,21 +9,32 @@ Comparisons (``eq ne gt ge lt le in``), ``and or not``, ``contains startswith en
 Source: OData 4.01, part 2 (URL conventions), sections 5.1.1 and 5.1.1.13.
 """
 
-import operator
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast, get_args
 
 from geobservatory.errors import InputError
-from geobservatory.sandbox.servers.areas import read_area
-
-Fields = Mapping[str, Any]
-Predicate = Callable[[Fields], bool]
+from geobservatory.hubs.queries.areas import read_area
+from geobservatory.hubs.queries.terms import (
+    ATTRIBUTES,
+    COMPARE,
+    Among,
+    Compare,
+    How,
+    Meets,
+    Not,
+    Term,
+    Text,
+    either,
+    together,
+)
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<area>geography'(?:[^']|'')*')
+    |datetime(?:offset)?'(?P<stamp>[^']*)'
     |(?P<text>'(?:[^']|'')*')
     |(?P<guid>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})
     |(?P<date>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?)
@@ -30,19 +43,6 @@ _TOKEN = re.compile(
     |(?P<sign>[(),:=]))""",
     re.VERBOSE,
 )
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "lt": operator.lt,
-    "le": operator.le,
-}
-_TEXT: dict[str, Callable[[str, str], bool]] = {
-    "contains": lambda value, part: part in value,
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-}
 _ATTRIBUTES = re.compile(r"Attributes/OData\.CSC\.\w+Attribute/any")
 _VALUE = re.compile(r"(?:OData\.CSC\.(?P<type>\w+)Attribute/)?Value")
 _TYPES: dict[str, type] = {
@@ -55,16 +55,16 @@ _TYPES: dict[str, type] = {
 _MAX_DEPTH = 50
 
 
-def parse_filter(text: str, fields: Mapping[str, type]) -> Predicate:
-    """Make a predicate of a filter.
+def parse_filter(text: str, fields: Mapping[str, type]) -> Term:
+    """Read a filter.
 
     Parameters
     ----------
     text
         The filter.
     fields
-        What products can be asked for, by path (``ContentDate/Start``), and its type. The
-        predicate's argument has the same keys, and ``Footprint`` (a geometry) and ``Attributes``
+        What products can be asked for, by path (``ContentDate/Start``), and its type. What the
+        term is called with has the same keys, and ``Footprint`` (a geometry) and ``Attributes``
         (name to value).
 
     Raises
@@ -87,11 +87,11 @@ class _Parser:
         self._tokens = _tokens(text)
         self._at = self._depth = 0
 
-    def parse(self) -> Predicate:
-        predicate = self._either()
+    def parse(self) -> Term:
+        term = self._either()
         if self._at < len(self._tokens):
             raise InputError(f"Invalid filter: unexpected '{self._peek().text}'")
-        return predicate
+        return term
 
     def _peek(self) -> _Token:
         end = _Token("end", "end of filter")
@@ -111,44 +111,45 @@ class _Parser:
         self._at += 1
         return True
 
-    def _either(self) -> Predicate:
+    def _either(self) -> Term:
         options = [self._all()]
         while self._is("or"):
             options.append(self._all())
-        return options[0] if len(options) == 1 else lambda item: any(o(item) for o in options)
+        return either(options)
 
-    def _all(self) -> Predicate:
+    def _all(self) -> Term:
         terms = [self._one()]
         while self._is("and"):
             terms.append(self._one())
-        return terms[0] if len(terms) == 1 else lambda item: all(term(item) for term in terms)
+        return together(terms)
 
-    def _one(self) -> Predicate:
+    def _one(self) -> Term:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise InputError("Invalid filter: nested too deeply")
-        predicate = self._plain()
+        term = self._plain()
         self._depth -= 1
-        return predicate
+        return term
 
-    def _plain(self) -> Predicate:
+    def _plain(self) -> Term:
         if self._is("not"):
-            negated = self._one()
-            return lambda item: not negated(item)
+            return Not(self._one())
         if self._is("("):
-            predicate = self._either()
+            term = self._either()
             self._take("sign", ")")
-            return predicate
+            return term
         word = self._take("word")
-        if word in _TEXT:
-            return self._text(_TEXT[word])
+        if word in get_args(How):
+            return self._text(cast(How, word))
+        if word == "substringof":
+            return self._substring()
         if word == "OData.CSC.Intersects":
             return self._intersects()
         if _ATTRIBUTES.fullmatch(word):
             return self._attribute()
         return self._comparison(word)
 
-    def _text(self, holds: Callable[[str, str], bool]) -> Predicate:
+    def _text(self, how: How) -> Term:
         self._take("sign", "(")
         field = self._take("word")
         if self._fields.get(field) is not str:
@@ -156,9 +157,20 @@ class _Parser:
         self._take("sign", ",")
         part = _unquoted(self._take("text"))
         self._take("sign", ")")
-        return lambda item: holds(item[field], part)
+        return Text(field, how, part)
 
-    def _intersects(self) -> Predicate:
+    def _substring(self) -> Term:
+        """Read ``substringof('part', Field)`` of OData v2 (section 4.5)."""
+        self._take("sign", "(")
+        part = _unquoted(self._take("text"))
+        self._take("sign", ",")
+        field = self._take("word")
+        self._take("sign", ")")
+        if self._fields.get(field) is not str:
+            raise InputError(f"Invalid field: {field} is no text")
+        return Text(field, "contains", part)
+
+    def _intersects(self) -> Term:
         self._take("sign", "(")
         self._take("word")
         self._take("sign", "=")
@@ -167,20 +179,17 @@ class _Parser:
         srid, _, shape = text.partition(";")
         if srid.replace(" ", "").upper() != "SRID=4326":
             raise InputError(f"Invalid geography '{text[:60]}': SRID=4326 is needed")
-        area = read_area(shape)
-        return lambda item: bool(item["Footprint"].intersects(area))
+        return Meets("Footprint", "intersects", read_area(shape))
 
-    def _comparison(self, field: str) -> Predicate:
+    def _comparison(self, field: str) -> Term:
         if field not in self._fields:
             raise InputError(f"Invalid field: {field}")
         holds = self._fields[field]
         if self._is("in"):
-            wanted = self._list(field, holds)
-            return lambda item: item[field] in wanted
-        compare, value = self._right_side(field, holds)
-        return lambda item: _compared(compare, item[field], value)
+            return Among(field, tuple(self._list(field, holds)))
+        return Compare(field, *self._right_side(field, holds))
 
-    def _attribute(self) -> Predicate:
+    def _attribute(self) -> Term:
         """Read ``(att:att/Name eq 'x' and att/OData.CSC.StringAttribute/Value eq 'y')``."""
         self._take("sign", "(")
         variable = self._take("word")
@@ -194,15 +203,15 @@ class _Parser:
         if match is None or match["type"] not in (None, *_TYPES):
             raise InputError(f"Invalid field: {path}")
         holds = _TYPES[match["type"]] if match["type"] else None
-        compare, value = self._right_side(name, holds)
+        how, value = self._right_side(name, holds)
         self._take("sign", ")")
-        return lambda item: _compared(compare, item["Attributes"].get(name), value)
+        return Compare(f"{ATTRIBUTES}/{name}", how, value)
 
-    def _right_side(self, field: str, holds: type | None) -> tuple[Callable[[Any, Any], bool], Any]:
+    def _right_side(self, field: str, holds: type | None) -> tuple[str, Any]:
         word = self._take("word")
-        if word not in _COMPARE:
+        if word not in COMPARE:
             raise InputError(f"Invalid filter: '{word}' is no comparison")
-        return _COMPARE[word], self._literal(field, holds)
+        return word, self._literal(field, holds)
 
     def _list(self, field: str, holds: type) -> list[Any]:
         self._take("sign", "(")
@@ -227,25 +236,18 @@ class _Parser:
         raise InputError(f"Invalid filter: {field} cannot be compared with {token.text}")
 
 
-def _compared(compare: Callable[[Any, Any], bool], value: Any, wanted: Any) -> bool:
-    if value is None or wanted is None:
-        return compare in (operator.eq, operator.ne) and compare(value, wanted)
-    try:
-        return bool(compare(value, wanted))
-    except TypeError:
-        return False
-
-
 def _value(token: _Token) -> Any:
     match token.kind:
         case "text":
             return _unquoted(token.text)
         case "guid":
             return token.text.lower()
-        case "date":
+        case "date" | "stamp":
             return _time(token.text)
         case "number":
-            return float(token.text) if re.search(r"[.eE]", token.text) else int(token.text)
+            number = float(token.text) if re.search(r"[.eE]", token.text) else int(token.text)
+            if math.isfinite(number):
+                return number
         case "word" if token.text in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[token.text]
     raise InputError(f"Invalid filter: a value is expected, not '{token.text}'")

@@ -1,0 +1,1 @@
+"""The languages that hubs are asked in, read into one form."""
