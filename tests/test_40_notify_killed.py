@@ -76,6 +76,7 @@ def catalog(database_url: str) -> Iterator[Catalog]:
         yield opened
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(database_url: str, catalog: Catalog, tmp_path: Path) -> None:
     chance = random.Random(7)
     everybody = tuple(f"{number}@example.org" for number in range(_RECIPIENTS))

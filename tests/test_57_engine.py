@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from kite_reader import load_kite
 from shapely.geometry import box
 from test_34_simulation import plan_of
 
@@ -21,6 +22,9 @@ from geobservatory.engines.request import Heights, Request
 from geobservatory.errors import GeobservatoryError, InputError
 from geobservatory.insar.look import look
 from geobservatory.insar.map_grid import MapGrid
+from geobservatory.products.formats.dimap import read_dimap
+from geobservatory.products.formats.export import FORMATS, export_maps
+from geobservatory.products.formats.made_map import open_map
 from geobservatory.sandbox.instrument import WAVELENGTH_M
 from geobservatory.sandbox.plan import Plan
 from geobservatory.sandbox.scenario import Acquisition, find_scenario
@@ -85,13 +89,20 @@ def truth(world: World, out: Path) -> tuple[np.ndarray, np.ndarray]:
     with rasterio.open(out / "wrapped_phase.tif") as file:
         affine = file.transform
         grid = MapGrid(str(file.crs), affine.c, affine.f, affine.a, *file.shape)
-    latitude, longitude = grid.places(0, grid.rows)
+    moved, coherence, _ = truth_at(world, *grid.places(0, grid.rows))
+    return moved, coherence
+
+
+def truth_at(
+    world: World, latitude: np.ndarray, longitude: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the same at places, degrees, and the unit vector to the satellite in a last axis."""
     values = world.plan.world.sample(latitude, longitude)
     track, _ = world.plan.track(world.plan.shots[0])
     seen = look(track, np.radians(latitude), np.radians(longitude), values[..., 0])
     sight = np.stack([seen.east, seen.north, seen.up], -1)
     moved = (values[..., EAST : EAST + 3] * sight).sum(-1)
-    return moved - values[..., DELAY + 1] + values[..., DELAY], values[..., COHERENCE]
+    return moved - values[..., DELAY + 1] + values[..., DELAY], values[..., COHERENCE], sight
 
 
 def test_all_layers_lie_on_one_grid(result: Path) -> None:
@@ -117,6 +128,65 @@ def test_motion_is_right_to_the_millimetre(world: World, result: Path) -> None:
     assert error.std() < 0.003
     assert moved[trusted].max() - moved[trusted].min() > 0.05
     assert np.corrcoef(moved[trusted], made["los_displacement"][trusted])[0, 1] > 0.99
+
+
+@pytest.fixture(scope="module")
+def exports(result: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the map for every program, each in a folder of the format's name."""
+    folder = tmp_path_factory.mktemp("exports")
+    for form in FORMATS:
+        export_maps([open_map(result)], form, folder / form, lambda what, share: None)
+    return folder
+
+
+def hold(world: World, found: np.ndarray, latitude: np.ndarray, longitude: np.ndarray) -> None:
+    """Hold motion toward the satellite, metres, against what was simulated at places."""
+    moved, coherence, _ = truth_at(world, latitude, longitude)
+    trusted = np.isfinite(found) & (coherence > 0.6)
+    assert trusted.sum() > 5000
+    error = (found - moved)[trusted]
+    assert (error - np.median(error)).std() < 0.003
+    assert np.corrcoef(moved[trusted], found[trusted])[0, 1] > 0.99
+
+
+def test_exports_on_the_map_show_the_simulated_motion(
+    world: World, result: Path, exports: Path
+) -> None:
+    """By the rule of each program for motion, on the phase that each finds in its files."""
+    from mintpy.objects import ifgramStack
+
+    grid = open_map(result).grid
+    places = grid.places(0, grid.rows)
+    gamma = load_kite().scene_io.Gamma()
+    (path,) = (exports / "gamma").glob("*/*.unw")
+    hold(world, gamma.read(str(path)).displacement[::-1], *places)
+    (path,) = (exports / "mintpy").glob("*/inputs/ifgramStack.h5")
+    stack = ifgramStack(str(path))
+    stack.open(print_msg=False)
+    phase = stack.read(print_msg=False)
+    phase[phase == 0] = np.nan
+    hold(world, phase * float(stack.metadata["WAVELENGTH"]) / (-4 * np.pi), *places)
+    (path,) = (exports / "dimap").glob("*/*.dim")
+    (band,) = (one for name, one in read_dimap(path).bands.items() if name.startswith("Unw"))
+    hold(world, -WAVELENGTH_M / (4 * np.pi) * band.read(), *places)
+
+
+def test_exports_in_degrees_show_the_simulated_motion(world: World, exports: Path) -> None:
+    (path,) = (exports / "kite").glob("*.yml")
+    scene = load_kite().Scene.load(str(path))
+    longitude, latitude = (one.reshape(scene.shape) for one in scene.frame.coordinates.T)
+    hold(world, scene.displacement, latitude, longitude)
+    sight = truth_at(world, latitude, longitude)[2]
+    for axis, name in enumerate("ENU"):
+        away = getattr(scene.los, f"unit{name}") - sight[..., axis]
+        assert np.nanmax(np.abs(away)) < 1e-3
+    (path,) = (exports / "licsbas").glob("*/GEOC/*/*.geo.unw.tif")
+    with rasterio.open(path) as file:
+        phase, transform = file.read(1), file.transform
+    phase[phase == 0] = np.nan
+    cols, rows = np.meshgrid(np.arange(phase.shape[1]) + 0.5, np.arange(phase.shape[0]) + 0.5)
+    longitude, latitude = transform @ (cols, rows)
+    hold(world, -WAVELENGTH_M / (4 * np.pi) * phase, latitude, longitude)
 
 
 def test_layers_agree_with_each_other(result: Path) -> None:

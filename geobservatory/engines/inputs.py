@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from shapely import union_all
@@ -57,6 +58,17 @@ class Inputs:
     def relative_orbit(self) -> int:
         """Of the track; bursts could not be told apart without it."""
         return self.pair.identity.relative_orbit
+
+    def facts(self) -> dict[str, Any]:
+        """Give all that what is made of these inputs depends on, but for what is done to them."""
+        return {
+            "products": [_state(one.path) for one in (*self.reference, *self.secondary)],
+            "orbits": [(one.orbit.source, one.file and _state(one.file)) for one in self.orbits],
+            "heights": (self.dem.source, self.dem.bounds, self.dem.heights.shape),
+            "polarisation": self.polarisation,
+            "bursts": [str(tile.pair.identity) for tile in self.layout.tiles],
+            "looks": self.layout.looks,
+        }
 
     @property
     def flown(self) -> tuple[Orbit, Orbit]:
@@ -118,6 +130,11 @@ def open_inputs(request: Request) -> Iterator[Inputs]:
         yield Inputs(
             reference, secondary, polarisation, layout, (one, other), dem, images, grid, mapped
         )
+
+
+def _state(path: Path) -> tuple[str, int, int]:
+    found = path.stat()
+    return str(path.resolve()), found.st_size, found.st_mtime_ns
 
 
 def looks_for(spacing_m: float) -> tuple[int, int]:

@@ -10,9 +10,12 @@ from geobservatory.engines.inputs import Inputs
 from geobservatory.engines.radar import RadarMaps
 from geobservatory.insar.coherence import phase_deviation
 from geobservatory.insar.detect import find_deformation
+from geobservatory.insar.esd import Shift
 from geobservatory.insar.geocode import Lookup, interpolate, look_up, nearest
 from geobservatory.insar.judge import Quality
 from geobservatory.insar.masks import Mask, level_ground
+from geobservatory.insar.register import Registration
+from geobservatory.insar.seams import Seam
 from geobservatory.insar.terrain_check import match_terrain
 
 
@@ -50,33 +53,80 @@ class Maps:
     reference_phase: float
 
 
-def make_maps(inputs: Inputs, radar: RadarMaps) -> Maps:
+@dataclass(frozen=True)
+class Brought:
+    """What came of an interferogram on the grid of the map, before phases count from anywhere.
+
+    Attributes
+    ----------
+    phasor
+        complex64 of any size, NaN where there is nothing.
+    coherence, amplitude
+        As in `Maps`.
+    turns
+        Unwrapped phase as far as its whole turns go, radians; None if nothing was unwrapped.
+    components
+        uint16; None if nothing was unwrapped.
+    mask
+        What is known without the map: bits of `Mask`.
+    """
+
+    lookup: Lookup
+    phasor: NDArray[np.complex64]
+    coherence: NDArray[np.float32]
+    amplitude: NDArray[np.float32]
+    turns: NDArray[np.float32] | None
+    components: NDArray[np.uint16] | None
+    mask: NDArray[np.uint8]
+
+
+def bring(inputs: Inputs, radar: RadarMaps) -> Brought:
     """Bring everything to the map."""
     lookup = look_up(inputs.grid, inputs.layout, inputs.flown[0], inputs.dem)
-    metres_a_radian = inputs.pair.reference.wavelength_m / (4 * math.pi)
-    phasor = interpolate(radar.phasor, lookup)
-    found = np.clip(interpolate(radar.coherence, lookup), 0, 1)
-    deviation = phase_deviation(found, radar.looks) * np.float32(metres_a_radian)
-    unwrapped, components, reference = None, None, 0.0
+    turns, components = None, None
     if radar.unwrapped is not None:
         turns = nearest(radar.unwrapped.phase, lookup, np.nan)
         components = nearest(_small(radar.unwrapped.components), lookup, 0)
-        unwrapped = _congruent(np.angle(phasor), turns)
+    return Brought(
+        lookup=lookup,
+        phasor=interpolate(radar.phasor, lookup),
+        coherence=np.clip(interpolate(radar.coherence, lookup), 0, 1),
+        amplitude=interpolate(radar.amplitude, lookup),
+        turns=turns,
+        components=components,
+        mask=nearest(radar.mask, lookup, Mask.NO_DATA),
+    )
+
+
+def make_maps(brought: Brought, wavelength_m: float, looks: float) -> Maps:
+    """Make the layers of the map.
+
+    Parameters
+    ----------
+    looks
+        Independent ones, by which coherence tells the noise of phase.
+    """
+    phasor, components, mask = brought.phasor, brought.components, brought.mask
+    found = brought.coherence
+    metres_a_radian = wavelength_m / (4 * math.pi)
+    deviation = phase_deviation(found, looks) * np.float32(metres_a_radian)
+    unwrapped, reference = None, 0.0
+    if brought.turns is not None and components is not None:
+        unwrapped = congruent(np.angle(phasor), brought.turns)
         components[np.isnan(unwrapped)] = 0
         main = components == 1
         reference = float(np.median(unwrapped[main])) if main.any() else 0.0
         unwrapped -= np.float32(reference)
         phasor *= np.complex64(np.exp(-1j * reference))
-    mask = nearest(radar.mask, lookup, Mask.NO_DATA)
-    mask[np.isnan(lookup.height_m)] |= Mask.NO_HEIGHT
+    mask[np.isnan(brought.lookup.height_m)] |= Mask.NO_HEIGHT
     mask[np.isnan(phasor)] |= Mask.NO_DATA
-    _mark_water(mask, lookup.height_m, found)
+    _mark_water(mask, brought.lookup.height_m, found)
     return Maps(
-        lookup=lookup,
+        lookup=brought.lookup,
         wrapped=np.angle(phasor),
         unwrapped=unwrapped,
         coherence=found,
-        amplitude=interpolate(radar.amplitude, lookup),
+        amplitude=brought.amplitude,
         displacement_m=None if unwrapped is None else unwrapped * np.float32(-metres_a_radian),
         deviation_m=deviation,
         components=components,
@@ -85,8 +135,19 @@ def make_maps(inputs: Inputs, radar: RadarMaps) -> Maps:
     )
 
 
-def measure(maps: Maps, radar: RadarMaps) -> Quality:
-    """Measure the quality of the maps."""
+def measure(
+    maps: Maps,
+    registration: Registration | None,
+    shift: Shift | None,
+    seams: tuple[Seam, ...] | None,
+) -> Quality:
+    """Measure the quality of the maps.
+
+    Parameters
+    ----------
+    registration, shift, seams
+        What was found before; None where nobody looked.
+    """
     bad = Mask.NO_DATA | Mask.NO_HEIGHT | Mask.WATER | Mask.LAYOVER | Mask.SHADOW
     land = (maps.mask & bad) == 0
     found = maps.coherence[land]
@@ -98,15 +159,13 @@ def measure(maps: Maps, radar: RadarMaps) -> Quality:
         trusted = np.where(maps.components == 1, maps.displacement_m, np.float32(np.nan))
         deformation = find_deformation(trusted, maps.lookup.grid)
         correlation, slope = _with_height(trusted, maps.lookup.height_m)
-    elif radar.unwrapped is None:
-        main = None
     return Quality(
         mean_coherence=float(found.mean()) if found.size else 0.0,
         coherent_share=share,
         main_component=main,
-        registration=radar.registration,
-        shift=radar.shift,
-        seams=radar.seams,
+        registration=registration,
+        shift=shift,
+        seams=seams,
         terrain=match_terrain(maps.amplitude, maps.lookup),
         height_correlation=correlation,
         height_m_per_km=slope,
@@ -114,7 +173,7 @@ def measure(maps: Maps, radar: RadarMaps) -> Quality:
     )
 
 
-def _congruent(wrapped: NDArray[np.float32], turns: NDArray[np.float32]) -> NDArray[np.float32]:
+def congruent(wrapped: NDArray[np.float32], turns: NDArray[np.float32]) -> NDArray[np.float32]:
     """Add the whole turns that bring a phase nearest to another."""
     whole = np.rint((turns - wrapped) / np.float32(2 * math.pi))
     return wrapped + whole * np.float32(2 * math.pi)

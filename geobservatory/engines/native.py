@@ -1,23 +1,51 @@
 """Our own engine: the recipe from two products to a judged map."""
 
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numba
 
 from geobservatory import __version__
+from geobservatory.engines.engine import Availability, Missing
 from geobservatory.engines.inputs import Inputs, open_inputs
-from geobservatory.engines.maps import make_maps, measure
-from geobservatory.engines.outputs import write_outputs
-from geobservatory.engines.radar import make_radar_maps
-from geobservatory.engines.request import Progress, Request, Result
-from geobservatory.engines.work import key_of, opened
-from geobservatory.errors import GeobservatoryError
+from geobservatory.engines.maps import bring, make_maps, measure
+from geobservatory.engines.outputs import Account, write_outputs
+from geobservatory.engines.radar import RadarMaps, make_radar_maps
+from geobservatory.engines.request import Progress, Request, Result, part_of
+from geobservatory.engines.work import key_of, opened, whatever_fails_is_told
+from geobservatory.errors import InputError
 from geobservatory.insar.judge import judge
+from geobservatory.insar.unwrap import version_of
 
 # Share of the time that each part takes, about.
 _OPENED, _RADAR, _MAPS = 0.05, 0.75, 0.9
+
+
+@dataclass(frozen=True)
+class Native:
+    """Our own engine, as one of those behind the flow."""
+
+    unwrapper: Literal["whirlwind", "snaphu"] = "whirlwind"
+
+    name = "native"
+
+    def availability(self) -> Availability:
+        """All of it is here, but for SNAPHU where that is to unwrap."""
+        try:
+            version_of(self.unwrapper)
+        except InputError as error:
+            return Availability(__version__, (Missing(self.unwrapper, str(error)),))
+        return Availability(__version__)
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Name, version and unwrapper."""
+        return {"name": self.name, "version": __version__, "unwrapper": self.unwrapper}
+
+    def make(self, request: Request, progress: Progress) -> Result:
+        """Make an interferogram; see `make`."""
+        return make(request, progress)
 
 
 def make(request: Request, progress: Progress = lambda doing, share: None) -> Result:
@@ -44,12 +72,8 @@ def make(request: Request, progress: Progress = lambda doing, share: None) -> Re
     if request.threads is not None:
         numba.set_num_threads(min(request.threads, before))
     try:
-        return _make(request, started, progress)
-    except OSError as error:
-        raise GeobservatoryError(
-            f"{request.out}: {error.strerror or error}; what was finished is kept there, "
-            "and the same command goes on with it"
-        ) from error
+        with whatever_fails_is_told(request.out):
+            return _make(request, started, progress)
     finally:
         numba.set_num_threads(before)
 
@@ -57,42 +81,42 @@ def make(request: Request, progress: Progress = lambda doing, share: None) -> Re
 def _make(request: Request, started: float, progress: Progress) -> Result:
     progress("opening", 0.0)
     with open_inputs(request) as inputs, opened(request.out, _key(inputs, request)) as work:
-        radar = make_radar_maps(inputs, request, work, _part(progress, _OPENED, _RADAR))
+        radar = make_radar_maps(inputs, request, work, part_of(progress, _OPENED, _RADAR))
         progress("geocoding", _RADAR)
-        maps = make_maps(inputs, radar)
-        quality = measure(maps, radar)
+        maps = make_maps(bring(inputs, radar), inputs.pair.reference.wavelength_m, radar.looks)
+        quality = measure(maps, radar.registration, radar.shift, radar.seams)
         verdict = judge(quality, request.spacing_m)
-        seconds = time.monotonic() - started
+        account = _account(request, radar, time.monotonic() - started)
         result = write_outputs(
-            work.results, inputs, request, radar, maps, quality, verdict, seconds,
-            _part(progress, _MAPS, 1.0),
+            work.results, inputs, request, maps, account, quality, verdict,
+            part_of(progress, _MAPS, 1.0),
         )  # fmt: skip
         work.publish()
     progress("done", 1.0)
     return result
 
 
-def _part(progress: Progress, first: float, last: float) -> Callable[[str, float], None]:
-    """Tell the progress of a part as that of the whole."""
-    return lambda doing, share: progress(doing, first + (last - first) * share)
+def _account(request: Request, radar: RadarMaps, seconds: float) -> Account:
+    return Account(
+        engine="native",
+        looks=radar.looks,
+        parameters={
+            "filter": "goldstein" if request.filtered else None,
+            "unwrapper": radar.unwrapped and f"{radar.unwrapped.method} {radar.unwrapped.version}",
+            "spectral_diversity": request.spectral_diversity,
+            "offset_applied": asdict(radar.offset),
+        },
+        software={},
+        seconds=seconds,
+    )
 
 
 def _key(inputs: Inputs, request: Request) -> str:
     """Name what look cells depend on: another pixel, orbit, height or look, another name."""
     return key_of(
         {
+            **inputs.facts(),
             "version": __version__,
-            "products": [_state(one) for one in (*request.reference, *request.secondary)],
-            "orbits": [(one.orbit.source, one.file and _state(one.file)) for one in inputs.orbits],
-            "heights": (inputs.dem.source, inputs.dem.bounds, inputs.dem.heights.shape),
-            "polarisation": inputs.polarisation,
-            "bursts": [str(tile.pair.identity) for tile in inputs.layout.tiles],
-            "looks": inputs.layout.looks,
             "spectral diversity": request.spectral_diversity,
         }
     )
-
-
-def _state(path: Path) -> tuple[str, int, int]:
-    found = path.stat()
-    return str(path.resolve()), found.st_size, found.st_mtime_ns

@@ -11,28 +11,25 @@ from shapely.geometry import shape
 from geobservatory import __version__
 from geobservatory.catalog.interferograms import Interferogram
 from geobservatory.catalog.pairs import Pair
-from geobservatory.engines import native
-from geobservatory.engines.request import Event, Heights, Progress, Request, Result
-from geobservatory.errors import ConfigurationError, InputError
+from geobservatory.engines.engine import Engine
+from geobservatory.engines.registry import make_engine
+from geobservatory.engines.request import Event, Heights, Request
+from geobservatory.errors import InputError
 from geobservatory.events.model import ActivationRequest, GeohazardEvent
 from geobservatory.sentinel1.names import parse_name
 from geobservatory.sentinel1.orbit_files import fetch_orbit, parse_orbit_name
 from geobservatory.settings.model import Settings
 
-_ENGINES = {"native": native.make}
 
-
-def make(name: str, request: Request, progress: Progress) -> Result:
-    """Make an interferogram by the engine of a name; see `native.make`.
+def engine_of(settings: Settings, asked: ActivationRequest) -> Engine:
+    """Give the engine that an activation asks for, or else the configured one.
 
     Raises
     ------
     ConfigurationError
         If there is no such engine.
     """
-    if name not in _ENGINES:
-        raise ConfigurationError(f"there is no engine {name}; there is {', '.join(_ENGINES)}")
-    return _ENGINES[name](request, progress)
+    return make_engine(asked.engine or settings.engine.name, settings)
 
 
 def make_request(
@@ -82,10 +79,15 @@ def digest(
     ----------
     orbits
         Names of the orbit files of the two passes; None for a product's own vectors.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such engine, or it is not installed.
     """
     facts: dict[str, Any] = {
         "program": __version__,
-        "engine": asked.engine or settings.engine.name,
+        "engine": dict(engine_of(settings, asked).fingerprint()),
         "unwrapper": settings.engine.unwrapper,
         "spacing_m": settings.engine.spacing_m,
         "heights": [settings.dem.source, settings.dem.datum],

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from geobservatory import __version__
 from geobservatory.engines.inputs import Inputs
 from geobservatory.engines.maps import Maps
-from geobservatory.engines.radar import RadarMaps
 from geobservatory.engines.request import Progress, Request, Result
 from geobservatory.engines.work import METADATA
 from geobservatory.insar.baseline import baseline_of
@@ -44,23 +44,44 @@ class _Layer:
     nodata: int | None = None
 
 
+@dataclass(frozen=True)
+class Account:
+    """How a map was made, for its metadata.
+
+    Attributes
+    ----------
+    looks
+        Independent ones of a cell.
+    parameters, software
+        What was done, in the engine's own words; names and versions of programs beside ours.
+    seconds
+        What the work took so far.
+    kept
+        Files to be kept with the map, as provenance: the program's log, its graph or script.
+    """
+
+    engine: str
+    looks: float
+    parameters: Mapping[str, Any]
+    software: Mapping[str, str]
+    seconds: float
+    kept: tuple[Path, ...] = ()
+
+
 def write_outputs(
     folder: Path,
     inputs: Inputs,
     request: Request,
-    radar: RadarMaps,
     maps: Maps,
+    account: Account,
     quality: Quality,
     verdict: Verdict,
-    seconds: float,
     progress: Progress,
 ) -> Result:
-    """Write everything that a request asked for.
+    """Write everything that a request asked for, whichever engine made it.
 
     Parameters
     ----------
-    seconds
-        What the work took so far.
     progress
         Told shares of this part alone.
 
@@ -81,12 +102,14 @@ def write_outputs(
         )  # fmt: skip
         assets[path.name] = _asset(path, layer)
     progress("drawing", 1 - 1 / count)
-    description = _described(inputs, request, radar, maps, quality, verdict, seconds)
+    description = _described(inputs, request, maps, account, quality, verdict)
     picture = folder / "quicklook.png"
     _draw(picture, inputs, request, maps, verdict, description)
     assets[picture.name] = Asset(
         "Quicklook", "The map as a picture", ("overview",), "image/png", *_state(picture)
     )
+    for path in account.kept:
+        assets[path.name] = _keep(path, folder / path.name, account.engine)
     item = make_item(replace(description, assets=assets))
     write_item(folder / METADATA, item)
     return Result(request.out, str(verdict.level), verdict.reasons, item)
@@ -143,6 +166,20 @@ def _asset(path: Path, layer: _Layer) -> Asset:
         unit=layer.unit,
         data_type=layer.values.dtype.name,
         nodata=math.nan if floating else layer.nodata,
+    )
+
+
+def _keep(path: Path, target: Path, engine: str) -> Asset:
+    """Put a file of provenance beside the layers."""
+    shutil.copyfile(path, target)
+    kinds = {".json": "application/json", ".xml": "application/xml"}
+    return Asset(
+        title=path.name,
+        description=f"Kept of the work of the engine {engine}",
+        roles=("metadata",),
+        media_type=kinds.get(path.suffix, "text/plain"),
+        sha256=_state(target)[0],
+        size=_state(target)[1],
     )
 
 
@@ -212,11 +249,10 @@ def _scene(slices: tuple[SafeProduct, ...]) -> Scene:
 def _described(
     inputs: Inputs,
     request: Request,
-    radar: RadarMaps,
     maps: Maps,
+    account: Account,
     quality: Quality,
     verdict: Verdict,
-    seconds: float,
 ) -> Description:
     """Say what was made, of what, and how."""
     layout, annotation = inputs.layout, inputs.pair.reference
@@ -241,7 +277,7 @@ def _described(
         bursts=tuple(str(one) for one in sorted(used)),
         wavelength_m=annotation.wavelength_m,
         looks=(layout.looks[1], layout.looks[0]),
-        looks_effective=radar.looks,
+        looks_effective=account.looks,
         spacing_m=request.spacing_m,
         perpendicular_baseline_m=float(np.mean([one.perpendicular_m for one in apart])),
         temporal_baseline_days=apart[0].temporal_days,
@@ -252,16 +288,10 @@ def _described(
         ),
         # Where a file lies on this machine is nobody's business.
         dem=inputs.dem.source.replace(str(heights), Path(heights).name),
-        parameters={
-            "filter": "goldstein" if request.filtered else None,
-            "unwrapper": radar.unwrapped and f"{radar.unwrapped.method} {radar.unwrapped.version}",
-            "spectral_diversity": request.spectral_diversity,
-            "offset_applied": asdict(radar.offset),
-            "reference_phase": maps.reference_phase,
-        },
-        software={"geobservatory": __version__},
-        engine="native",
-        processing_seconds=seconds,
+        parameters={**account.parameters, "reference_phase": maps.reference_phase},
+        software={"geobservatory": __version__, **account.software},
+        engine=account.engine,
+        processing_seconds=account.seconds,
         quality={name: one for name, one in asdict(quality).items() if name != "deformation"},
         verdict=verdict,
         deformation={} if deformation is None else asdict(deformation),

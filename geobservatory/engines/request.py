@@ -15,6 +15,11 @@ Progress = Callable[[str, float], None]
 """Takes what is being done, in a few words, and the share of the whole that is finished."""
 
 
+def part_of(progress: Progress, first: float, last: float) -> Progress:
+    """Tell the progress of a part as that of the whole."""
+    return lambda doing, share: progress(doing, first + (last - first) * share)
+
+
 @dataclass(frozen=True)
 class Heights:
     """Where heights come from: the arguments of `make_dem`."""

@@ -26,19 +26,27 @@ METADATA = "metadata.json"
 
 
 class Work:
-    """Unfinished work; `opened` gives one."""
+    """Unfinished work; `opened` gives one.
+
+    Attributes
+    ----------
+    results
+        Folder of the files that are to be published; empty at the start.
+    kept
+        Folder of what is worth keeping when the work is broken off, of this key alone.
+    """
 
     def __init__(self, out: Path, key: str) -> None:
         self._out, self._folder = out, out / ".work"
         self.results = self._folder / "results"
-        self._bursts = self._folder / key
+        self.kept = self._folder / key
 
     def prepare(self) -> None:
         """Make the folders, and drop what was kept under other keys."""
         for old in self._folder.iterdir():
-            if old.is_dir() and old != self._bursts:
+            if old.is_dir() and old != self.kept:
                 shutil.rmtree(old)
-        self._bursts.mkdir(exist_ok=True)
+        self.kept.mkdir(exist_ok=True)
         self.results.mkdir()
 
     def load(self, tile: Tile) -> Looked | None:
@@ -73,13 +81,25 @@ class Work:
         shutil.rmtree(self._folder)
 
     def _path(self, tile: Tile) -> Path:
-        return self._bursts / f"{tile.pair.identity}.npz"
+        return self.kept / f"{tile.pair.identity}.npz"
 
 
 def key_of(facts: dict[str, Any]) -> str:
     """Give a name to all that look cells depend on."""
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def whatever_fails_is_told(out: Path) -> Iterator[None]:
+    """Say of a disk or a file that failed where that was, and that what was finished is kept."""
+    try:
+        yield
+    except OSError as error:
+        raise GeobservatoryError(
+            f"{out}: {error.strerror or error}; what was finished is kept there, "
+            "and the same command goes on with it"
+        ) from error
 
 
 @contextmanager

@@ -35,9 +35,9 @@ class Quality:
     main_component
         Share of the unwrapped cells in the largest connected component; None if not unwrapped.
     registration, shift
-        Residual offset by correlation, and beyond it by spectral diversity (None if not asked for).
+        Residual offset by correlation, and beyond it by spectral diversity; None if not measured.
     seams
-        Jumps between bursts and swaths.
+        Jumps between bursts and swaths; None if not measured.
     terrain
         How the image fits the heights.
     height_correlation, height_m_per_km
@@ -49,9 +49,9 @@ class Quality:
     mean_coherence: float
     coherent_share: float
     main_component: float | None
-    registration: Registration
+    registration: Registration | None
     shift: Shift | None
-    seams: tuple[Seam, ...]
+    seams: tuple[Seam, ...] | None
     terrain: TerrainMatch
     height_correlation: float | None
     height_m_per_km: float | None
@@ -96,20 +96,21 @@ def _coherence(quality: Quality, bad: list[str], doubtful: list[str]) -> None:
 
 def _registration(quality: Quality, bad: list[str], doubtful: list[str]) -> None:
     registration, shift = quality.registration, quality.shift
-    if math.isinf(registration.sigma_lines):
-        bad.append("the images could not be registered: nothing coherent at any offset tried")
-        return
-    offset = registration.offset
-    for value, what in ((offset.lines, "lines"), (offset.samples, "samples")):
-        if abs(value) > 0.5:
-            doubtful.append(
-                f"the secondary lies {value:+.2f} {what} from where its orbit says; corrected"
-            )
+    if registration is not None:
+        if math.isinf(registration.sigma_lines):
+            bad.append("the images could not be registered: nothing coherent at any offset tried")
+            return
+        offset = registration.offset
+        for value, what in ((offset.lines, "lines"), (offset.samples, "samples")):
+            if abs(value) > 0.5:
+                doubtful.append(
+                    f"the secondary lies {value:+.2f} {what} from where its orbit says; corrected"
+                )
     if shift is not None and shift.overlaps == 0:
         doubtful.append("no burst overlap to measure the azimuth shift by")
     elif shift is not None and shift.sigma_lines > 0.005:
         doubtful.append(f"the azimuth shift is known to {shift.sigma_lines:.3f} lines only")
-    jumps = [one for one in quality.seams if abs(one.jump) > 3 * one.sigma]
+    jumps = [one for one in quality.seams or () if abs(one.jump) > 3 * one.sigma]
     if not jumps:
         return
     worst = max(jumps, key=lambda one: abs(one.jump))

@@ -125,7 +125,7 @@ def unwrap(
     components = np.zeros(phasor.shape, np.uint32)
     _add_turns(phasor[box], solution.turns, phase[box])
     components[box] = by_size(solution.components)
-    return Unwrapped(phase, components, method, _version(method))
+    return Unwrapped(phase, components, method, version_of(method))
 
 
 def _check(
@@ -157,7 +157,15 @@ def _solver(method: str) -> Solver:
     raise InputError(f"no method of unwrapping is called {method!r}; use whirlwind or snaphu")
 
 
-def _version(method: str) -> str:
+def version_of(method: str) -> str:
+    """Tell the version of a solver.
+
+    Raises
+    ------
+    InputError
+        If it is unknown or not installed.
+    """
+    _solver(method)
     return version("whirlwind-insar" if method == "whirlwind" else "snaphu")
 
 
