@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -17,10 +18,7 @@ import rasterio
 from browser import Page, browser
 from lxml import etree
 from shapely.geometry import box, mapping, shape
-from test_34_simulation import plan_of
 
-from geobservatory.engines import native
-from geobservatory.engines.request import Heights, Request
 from geobservatory.errors import InputError, NotFoundError
 from geobservatory.products.activation import (
     ActivationPage,
@@ -32,8 +30,6 @@ from geobservatory.products.activation import (
 from geobservatory.products.copy import copy_activation
 from geobservatory.products.kmz import write_kmz
 from geobservatory.products.overlays import read_overlay
-from geobservatory.sandbox.scenario import Acquisition, find_scenario
-from geobservatory.sandbox.simulate import simulate
 
 TIME = datetime(2023, 9, 8, 22, 11, 1, tzinfo=UTC)
 NAME = "co-event-052-20230904T063742-20230916T063742"
@@ -42,17 +38,10 @@ TITLE = "M 6.8 </script><script>document.title = 'taken'</script> & Al Haouz"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the interferogram of a strip of Al Haouz."""
-    folder = tmp_path_factory.mktemp("world")
-    dates = Acquisition(days=12, perpendicular_m=20.0), Acquisition(days=24, shift_lines=2)
-    plan = plan_of(find_scenario("al-haouz-2023"), *dates, bursts=2)
-    world = simulate(plan, folder, lambda lines: None)
+def made(strip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Take the interferogram of a strip of Al Haouz into a folder of an activation."""
     out = tmp_path_factory.mktemp("activation") / NAME
-    one, other = ((path,) for path in world.products)
-    native.make(
-        Request(one, other, out, folder / "cache", heights=Heights(world.dem), orbits=folder)
-    )
+    shutil.copytree(strip, out)
     return out
 
 
