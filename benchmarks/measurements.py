@@ -46,6 +46,23 @@ _FILL = text(
     FROM generate_series(CAST(:first AS bigint), :last) AS n
     """
 )
+# Four weeks of products, ten an hour, at each hub an hour later than at the one before.
+_OFFER = text(
+    """
+    WITH made AS (
+        INSERT INTO scenes (name, mission, product_type, start_time, stop_time, absolute_orbit,
+            polarisations, footprint, west, south, east, north)
+        SELECT 'scene-' || n, 'S1A', 'SLC', sensed, sensed + interval '27 seconds', 1, 'VV', '{}',
+            0, 0, 1, 1
+        FROM (SELECT n, CAST(:now AS timestamptz) - n * interval '6 minutes' AS sensed
+            FROM generate_series(1, 6720) AS n) AS sensed
+        RETURNING name, stop_time
+    )
+    INSERT INTO offers (scene_name, hub, hub_id, published_at, measured)
+    SELECT name, 'hub-' || hub, name, stop_time + hub * interval '1 hour', true
+    FROM made CROSS JOIN generate_series(0, 11) AS hub
+    """
+)
 
 
 def best(work: Callable[[], Any]) -> float:
@@ -66,7 +83,9 @@ def fill(catalog: Catalog, rows: int) -> float:
             asked = {"now": _NOW, "rows": rows, "first": first, "last": last}
             connection.execute(_FILL, asked)
     with catalog.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(_OFFER, {"now": _NOW})
         connection.execute(text("VACUUM ANALYZE measurements"))
+        connection.execute(text("VACUUM ANALYZE offers"))
     return time.perf_counter() - began
 
 
@@ -100,7 +119,7 @@ def measure(catalog: Catalog, folder: Path, rows: int) -> None:
         ).scalar_one()
         print(f"all counted into {sums:,} sums in {took:.0f} s; {size}")
         count = best(lambda: connection.execute(text("SELECT count(*) FROM measurements")))
-    month = _NOW - timedelta(days=30)
+    month, four = _NOW - timedelta(days=30), _NOW - timedelta(days=28)
     asked: dict[str, Callable[[], Any]] = {
         "a month of one hub and kind": lambda: catalog.rollups(month, [Kind.SEARCH], "hub-3"),
         "the last three days of outcomes": lambda: catalog.measurements(
@@ -116,6 +135,13 @@ def measure(catalog: Catalog, folder: Path, rows: int) -> None:
         "transfers of twelve hubs, for the choice": lambda: catalog.transfers(
             _NOW - timedelta(days=60), [hub.name for hub in hubs]
         ),
+        "the newest publication of a hub": lambda: catalog.newest_publication("hub-3"),
+        "how long a hub is silent, four weeks": lambda: catalog.silences("hub-3", four, _NOW, 30),
+        "how late a hub is, four weeks": lambda: catalog.lags("hub-3", ["hub-0"], four, _NOW),
+        "who was first, four weeks, twelve hubs": lambda: catalog.first_publishers(
+            four, _NOW, [hub.name for hub in hubs]
+        ),
+        "what all published, by type": lambda: catalog.publication_totals(["hub-3"], _NOW),
         "one hub judged": lambda: judge(settings, catalog, hubs[3], _NOW),
         "nothing new to count": lambda: catalog.roll_up(_NOW, _KEEP),
         "the report of twelve hubs and a month": lambda: status_report(settings, catalog, _NOW, 30),

@@ -1,18 +1,24 @@
 """Small pictures of how hubs do, as SVG that stands in a page; what they say is also in words."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
 from markupsafe import Markup, escape
 
-from geobservatory.probing.report import Day
 from geobservatory.probing.statistics import Share, Spread
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # Told apart by who sees no red or green as well (Wong, Points of view: color blindness, 2011).
 _WELL, _SOME, _DOWN, _UNKNOWN = "#0072b2", "#e69f00", "#d55e00", "var(--nothing)"
+# Of the same palette; seen on white as on black.
+_PARTS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8f8f8f")
 _HOUR = timedelta(hours=1)
+
+
+def colours_of(names: Iterable[str]) -> dict[str, str]:
+    """Give each name a colour; they begin anew after seven."""
+    return {name: _PARTS[number % len(_PARTS)] for number, name in enumerate(names)}
 
 
 def ribbon(hours: Sequence[Share | None], since: datetime, label: str) -> Markup:
@@ -83,29 +89,41 @@ def _place(value: float, low: float, high: float) -> float:
     return math.log(value / low) / math.log(high / low)
 
 
-def bars(days: Sequence[Day], value: Callable[[Day], float], name: str, label: str) -> Markup:
-    """Draw a bar a day."""
-    values = [value(day) for day in days]
-    most = max((one for one in values if math.isfinite(one)), default=0.0)
-    parts = []
-    for number, (day, one) in enumerate(zip(days, values, strict=True)):
-        if not math.isfinite(one) or most <= 0:
-            continue
-        height = 60 * one / most
-        parts.append(
-            f'<rect x="{number * 10}" y="{62 - height:.1f}" width="8" height="{height:.1f}"'
-            f' fill="{_WELL}"><title>{day.day}: {one:.3g} {name}</title></rect>'
-        )
-    ends = (
-        f'<text x="0" y="76">{days[0].day:%d %b}</text>'
-        f'<text x="{10 * len(days)}" y="76" text-anchor="end">{days[-1].day:%d %b}</text>'
-        if days
-        else ""
+def stacked(
+    days: Sequence[date],
+    values: Sequence[Mapping[str, float]],
+    colours: Mapping[str, str],
+    name: str,
+    label: str,
+) -> Markup:
+    """Draw a bar a day, made of parts in the order of their colours."""
+    most = max((sum(parts.values()) for parts in values), default=0.0)
+    wide = 300 / max(1, len(days))
+    drawn = []
+    for number, (day, parts) in enumerate(zip(days, values, strict=True)):
+        foot = 66.0
+        for part, colour in colours.items():
+            if not parts.get(part) or most <= 0:
+                continue
+            height = 62 * parts[part] / most
+            foot -= height
+            drawn.append(
+                f'<rect x="{10 + wide * number:.2f}" y="{foot:.2f}" width="{0.85 * wide:.2f}"'
+                f' height="{height:.2f}" fill="{colour}">'
+                f"<title>{day}: {parts[part]:g} {escape(part)}</title></rect>"
+            )
+    return Markup(  # noqa: S704  (numbers and dates of ours, names escaped)
+        f'<svg class="bars" viewBox="0 0 320 82" role="img" aria-label="{escape(label)}">'
+        f"{''.join(drawn)}{ends_of(days, 79)}"
+        f'<text x="160" y="79" text-anchor="middle">up to {most:g} {escape(name)}</text></svg>'
     )
-    most_said = (
-        f'<text x="{5 * len(days)}" y="76" text-anchor="middle">up to {most:.3g} {name}</text>'
-    )
-    return Markup(  # noqa: S704  (numbers and dates of ours)
-        f'<svg class="bars" viewBox="0 0 {max(200, 10 * len(days))} 80" role="img"'
-        f' aria-label="{escape(label)}">{"".join(parts)}{ends}{most_said}</svg>'
+
+
+def ends_of(days: Sequence[date], y: float) -> str:
+    """Write the first and the last day below a picture."""
+    if not days:
+        return ""
+    return (
+        f'<text x="10" y="{y}">{days[0]:%d %b}</text>'
+        f'<text x="310" y="{y}" text-anchor="end">{days[-1]:%d %b}</text>'
     )

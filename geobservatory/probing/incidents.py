@@ -14,7 +14,9 @@ from geobservatory.catalog.database import Catalog
 from geobservatory.catalog.incidents import Incident, Turn
 from geobservatory.catalog.measurements import Kind, Measured
 from geobservatory.probing.detect import Evidence, outcome_weight
+from geobservatory.probing.round import PART
 from geobservatory.probing.shifts import slow
+from geobservatory.probing.staleness import stale
 from geobservatory.settings.model import Hub, Settings
 
 # What is gone through when nothing has happened for long.
@@ -23,7 +25,11 @@ _RARELY_BACK = timedelta(days=30)
 # The usual rate of failures is that of the middle day of these.
 _USUAL = timedelta(days=28)
 _LEAST_USUAL, _MOST_USUAL = 0.02, 0.3
+# Days as good as can be, beside those known: trouble on the first days is not taken for usual.
+_EXPECTED = (_LEAST_USUAL,) * 3
 _EVIDENCE = 6
+# Two rounds of values are among these, however many product types there are.
+_LAST_VALUES = 40
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,14 @@ ASPECTS = (
         usual=0.001,
         back=_RARELY_BACK,
     ),
+    # So are dates that cannot be: twice in a row is enough.
+    Aspect(
+        "clock",
+        (Kind.CLOCK,),
+        "its dates of publication cannot be right",
+        usual=0.001,
+        back=_RARELY_BACK,
+    ),
 )
 
 
@@ -104,6 +118,10 @@ def judge(
     for limits in (_certificate(), _completeness(settings), _window(hub)):
         if limits.kind in kinds:
             found += _by_values(catalog, hub, limits, lasting, now)
+    if Kind.SEARCH in kinds:
+        seen = catalog.last_by(hub.name, Kind.SEARCH, now - _BACK, now, PART, well=True)
+        names = [one.name for one in settings.hubs]
+        found += stale(catalog, hub.name, names, lasting, seen, now)
     # Once an hour is enough for what is judged by hours.
     if not {Kind.TRANSFER, Kind.COMPLETENESS}.isdisjoint(kinds):
         found += slow(catalog, hub.name, lasting, now)
@@ -155,7 +173,7 @@ def _by_outcomes(
 
 def _usual(catalog: Catalog, hub: str, aspect: Aspect, now: datetime) -> float:
     rates = catalog.failure_rates(hub, aspect.kinds, now - _USUAL, now)
-    middle = statistics.median(rates) if rates else 0.0
+    middle = statistics.median([*rates, *_EXPECTED])
     return min(_MOST_USUAL, max(_LEAST_USUAL, middle))
 
 
@@ -227,7 +245,7 @@ def _by_values(
     """Judge by the last two values; one that could not be measured is as good as one beyond."""
     last = [
         one
-        for one in catalog.measurements(hub.name, (limits.kind,), now - _RARELY_BACK, 8)
+        for one in catalog.measurements(hub.name, (limits.kind,), now - _RARELY_BACK, _LAST_VALUES)
         if one.product_type is None and one.at <= now
     ][-2:]
     if len(last) < 2:

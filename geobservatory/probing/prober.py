@@ -6,22 +6,30 @@ hangs holds up nobody but itself.
 """
 
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from random import Random, SystemRandom
+
+from shapely.geometry import shape
 
 from geobservatory.catalog.database import Catalog
 from geobservatory.catalog.measurements import Kind, Measured
 from geobservatory.errors import ConfigurationError
+from geobservatory.globe import bounding_box
 from geobservatory.hubs.connector import Connector
 from geobservatory.hubs.connectors import connect
 from geobservatory.probing import probes
 from geobservatory.probing.clock import Clock, RealClock
 from geobservatory.probing.guard import within
-from geobservatory.probing.round import LONGEST_LOOK, Means, Round, Told
+from geobservatory.probing.round import LONGEST_LOOK, PART, Means, Round, Told
 from geobservatory.settings.model import Hub, Settings
 from geobservatory.transfer.slots import CatalogSlots
 
 # A schedule that comes a little early still finds a probe due.
 _EARLY = 0.9
+_EVERYWHERE = (-180.0, -90.0, 180.0, 90.0)
+# Searches of others tell how fast a hub answers, and not all that is new: that is asked for this
+# often at least.
+_LOOK_S = 3600.0
 
 
 class Prober:
@@ -100,10 +108,13 @@ class Prober:
                 round_.run(wanted)
             finally:
                 self._means.catalog.record_measurements(round_.made)
-                self._means.catalog.measure_publications(
-                    [name], self._means.clock.now() - LONGEST_LOOK, self._means.clock.now()
-                )
+                self._measure_publications(name)
             return round_.all
+
+    def _measure_publications(self, name: str) -> None:
+        now, area = self._means.clock.now(), self._means.settings.mirror.area
+        box = _EVERYWHERE if area is None else bounding_box(shape(area))
+        self._means.catalog.measure_publications([name], now - LONGEST_LOOK, now, box)
 
     def _hub(self, name: str) -> Hub:
         if name not in self._hubs:
@@ -119,11 +130,18 @@ class Prober:
     def _due(self, name: str) -> set[Kind]:
         now, every = self._means.clock.now(), _every(self._means.settings)
         last = self._means.catalog.last_measured(name, now)
-        return {
+        due = {
             kind
             for kind, seconds in every.items()
             if kind not in last or (now - last[kind]).total_seconds() >= _EARLY * seconds
         }
+        rest = timedelta(seconds=_EARLY * max(_LOOK_S, every[Kind.SEARCH]))
+        if (
+            self._means.catalog.last_by(name, Kind.SEARCH, now - rest, now, PART, well=False)
+            is None
+        ):
+            due.add(Kind.SEARCH)
+        return due
 
 
 def _every(settings: Settings) -> dict[Kind, float]:

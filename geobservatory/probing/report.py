@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from geobservatory.catalog.database import Catalog
 from geobservatory.catalog.incidents import Incident
 from geobservatory.catalog.measurements import Kind, Rollup
-from geobservatory.hubs.access import Hubs
+from geobservatory.hubs.outlook import deliveries
+from geobservatory.probing.by_type import TypeReport, type_reports
 from geobservatory.probing.objectives import Budget, budgets
 from geobservatory.probing.score import (
     Purpose,
@@ -17,7 +18,14 @@ from geobservatory.probing.score import (
     search_score,
     with_points,
 )
-from geobservatory.probing.statistics import Share, Spread, answered, by_hour, share, spread
+from geobservatory.probing.statistics import (
+    Share,
+    Spread,
+    answered,
+    by_hour,
+    online_share,
+    spread,
+)
 from geobservatory.settings.model import Hub, Settings
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -36,10 +44,13 @@ class Day:
         Product type to how many.
     latency, speed, search
         Seconds, bytes a second, seconds.
+    first
+        Of how many products published on it the hub was the first to have them.
     """
 
     day: date
     published: Mapping[str, int]
+    first: int
     latency: Spread
     speed: Spread
     search: Spread
@@ -60,8 +71,8 @@ class HubReport:
         Searches and questions for products.
     hours
         The same for each hour of the time, hour by hour; None where nothing was asked.
-    search, metadata, speed, latency
-        Seconds, seconds, bytes a second, seconds.
+    search, metadata, first_byte, speed, latency
+        Seconds, seconds, seconds, bytes a second, seconds.
     search_by_hour, speed_by_hour
         ISO weekday (1 is Monday) and hour (UTC) to what it was then.
     first
@@ -74,6 +85,8 @@ class HubReport:
         Until its certificate runs out; None where it has none or was not asked.
     token
         How many tokens it gave of those asked for.
+    types
+        What is known of each product type, by its name.
     """
 
     hub: Hub
@@ -83,6 +96,7 @@ class HubReport:
     hours: tuple[Share | None, ...]
     search: Spread
     metadata: Spread
+    first_byte: Spread
     speed: Spread
     latency: Spread
     search_by_hour: Mapping[tuple[int, int], Spread]
@@ -91,6 +105,7 @@ class HubReport:
     integrity: Share
     online: Share
     token: Share
+    types: Mapping[str, TypeReport]
     days: tuple[Day, ...]
     first: int
     completeness: float | None
@@ -111,12 +126,20 @@ class StatusReport:
         From the beginning of an hour to now, UTC.
     compared
         How many products more than one hub has had in that time.
+    area
+        Whether only what lies in the area of interest counts.
     """
 
     since: datetime
     at: datetime
     hubs: tuple[HubReport, ...]
     compared: int
+    area: bool
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything to tell of any hub."""
+        return any(one.answers.asked or one.types or one.incidents for one in self.hubs)
 
     @property
     def incidents(self) -> list[Incident]:
@@ -142,7 +165,7 @@ def status_report(settings: Settings, catalog: Catalog, at: datetime, days: floa
         if one.hub in rollups:
             rollups[one.hub].append(one)
     first = catalog.first_publishers(since, at, list(rollups))
-    deliveries = Hubs(settings, catalog).deliveries(at)
+    expected = deliveries(settings, catalog, at)
     complete = {
         hub.name: catalog.last_value(hub.name, Kind.COMPLETENESS, at) for hub in settings.hubs
     }
@@ -151,7 +174,7 @@ def status_report(settings: Settings, catalog: Catalog, at: datetime, days: floa
         lately = [one for one in known if since <= one.hour]
         for score in (
             search_score(lately),
-            download_score(deliveries[hub]),
+            download_score(expected[hub]),
             freshness_score(lately, complete[hub]),
         ):
             if score is not None:
@@ -169,14 +192,17 @@ def status_report(settings: Settings, catalog: Catalog, at: datetime, days: floa
             },
             incidents=[one for one in incidents if one.hub == hub.name],
             budgets=budgets(settings.probing.objectives, rollups[hub.name], at),
-            first=first.get(hub.name, 0),
+            first={day: ones.get(hub.name, 0) for day, ones in first.items()},
             completeness=complete[hub.name],
             window_s=catalog.last_value(hub.name, Kind.WINDOW, at),
             certificate_s=catalog.last_value(hub.name, Kind.CERTIFICATE, at),
         )
         for hub in settings.hubs
     ]
-    return StatusReport(since, at, tuple(reports), sum(first.values()))
+    compared_in_all = sum(sum(ones.values()) for ones in first.values())
+    return StatusReport(
+        since, at, tuple(reports), compared_in_all, settings.mirror.area is not None
+    )
 
 
 def _hub_report(
@@ -188,7 +214,7 @@ def _hub_report(
     scores: Mapping[Purpose, Score],
     incidents: Sequence[Incident],
     budgets: Sequence[Budget],
-    first: int,
+    first: Mapping[date, int],
     completeness: float | None,
     window_s: float | None,
     certificate_s: float | None,
@@ -204,16 +230,18 @@ def _hub_report(
         hours=_hours(asked, since, at),
         search=spread(of[Kind.SEARCH]),
         metadata=spread(of[Kind.METADATA]),
+        first_byte=spread(of[Kind.FIRST_BYTE]),
         speed=spread(of[Kind.TRANSFER]),
         latency=spread(of[Kind.LATENCY]),
         search_by_hour=by_hour(of[Kind.SEARCH]),
         speed_by_hour=by_hour(of[Kind.TRANSFER]),
         downloads=answered(of[Kind.TRANSFER]),
         integrity=answered(of[Kind.INTEGRITY]),
-        online=_online(of[Kind.ONLINE]),
+        online=online_share(of[Kind.ONLINE]),
         token=answered(of[Kind.TOKEN]),
-        days=tuple(_days(of, since, at)),
-        first=first,
+        types=type_reports(rollups),
+        days=tuple(_days(of, first, since, at)),
+        first=sum(first.values()),
         completeness=completeness,
         window_s=window_s,
         certificate_s=certificate_s,
@@ -242,13 +270,12 @@ def _hours(asked: Sequence[Rollup], since: datetime, at: datetime) -> tuple[Shar
     return tuple(answered(by_time[hour]) if hour in by_time else None for hour in hours)
 
 
-def _online(rollups: Sequence[Rollup]) -> Share:
-    """Count products that were online: the value of each is 1 or 0, its sum says how many."""
-    asked = sum(one.good for one in rollups)
-    return share(round(sum(one.total for one in rollups)), asked)
-
-
-def _days(of: Mapping[Kind, Sequence[Rollup]], since: datetime, at: datetime) -> list[Day]:
+def _days(
+    of: Mapping[Kind, Sequence[Rollup]],
+    first: Mapping[date, int],
+    since: datetime,
+    at: datetime,
+) -> list[Day]:
     by_day: dict[date, dict[Kind, list[Rollup]]] = {}
     for kind, ones in of.items():
         for one in ones:
@@ -265,6 +292,7 @@ def _days(of: Mapping[Kind, Sequence[Rollup]], since: datetime, at: datetime) ->
             Day(
                 day,
                 published,
+                first.get(day, 0),
                 spread(there[Kind.LATENCY]),
                 spread(there[Kind.TRANSFER]),
                 spread(there[Kind.SEARCH]),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from shapely.geometry import shape
@@ -15,6 +15,7 @@ from geobservatory.hubs.model import Offer, Query
 from geobservatory.probing import probes
 from geobservatory.probing.certificate import certificate
 from geobservatory.probing.clock import Clock
+from geobservatory.probing.dates import dates
 from geobservatory.settings.model import Hub, Settings
 from geobservatory.transfer.attempt import Measurement, Outcome
 from geobservatory.transfer.slots import Slots
@@ -88,10 +89,10 @@ class Round:
         if "reachable" in self._down:
             # A hub that has lost its products answers searches: it is well when it knows one again.
             wanted = {Kind.METADATA}
-        if Kind.TOKEN in wanted and isinstance(self._asked.connector, HasTokenService):
-            service = self._asked.connector
-            if self._hub.password is not None:
-                self._twice(lambda: probes.token(self._asked, service), "token")
+        service = self._asked.connector
+        if Kind.TOKEN in wanted and isinstance(service, HasTokenService) and service.renewable:
+            renewing = service
+            self._twice(lambda: probes.token(self._asked, renewing), "token")
         if wanted & {Kind.METADATA, Kind.TRANSFER, Kind.INTEGRITY}:  # type: ignore[operator]
             self._of_a_product(wanted)
         if Kind.CERTIFICATE in wanted and self._hub.address.startswith("https:"):
@@ -103,9 +104,11 @@ class Round:
 
     def _search(self) -> bool:
         """Search for what is new; tells whether the hub answered."""
-        since = self._catalog.last_good(self._hub.name, Kind.SEARCH, self._now, by=PART)
-        since = self._now - _FIRST_LOOK if since is None else since - _OVERLAP
-        query = replace(self._query(), published_since=max(since, self._now - LONGEST_LOOK))
+        name = self._hub.name
+        last = self._catalog.last_by(
+            name, Kind.SEARCH, self._now - LONGEST_LOOK, self._now, PART, well=True
+        )
+        query = replace(self._query(), published_since=self._since(last))
         found: list[Offer] = []
 
         def ask() -> Measured:
@@ -114,9 +117,24 @@ class Round:
             return replace(measured, detail={**measured.detail, "by": PART})
 
         answered = self._twice(ask, "reachable").ok
+        # What comes after an outage is dated before it: that is no lie.
+        if answered and not {"reachable", "stale"} & self._down:
+            known = self._catalog.offered(name, [one.product.name for one in found])
+            off = dates(name, found, known, last, self._clock.now())
+            if off is not None:
+                self._keep(off)
         # What a hub told before it broke off counts.
         self._catalog.record_offers(found)
         return answered
+
+    def _since(self, last: datetime | None) -> datetime:
+        """Tell from which date on what is published may be new."""
+        newest = self._catalog.newest_publication(self._hub.name)
+        if last is None:
+            return self._now - (_FIRST_LOOK if newest is None else LONGEST_LOOK)
+        # A hub's clock may be behind: what comes next is dated after what came last, at least.
+        since = last - _OVERLAP if newest is None else min(last - _OVERLAP, newest)
+        return max(since, self._now - LONGEST_LOOK)
 
     def _of_a_product(self, wanted: Collection[Kind]) -> None:
         canaries = self._catalog.known_offers(
@@ -128,20 +146,25 @@ class Round:
 
         def ask() -> Measured:
             nonlocal found
-            measured, found = probes.metadata(self._asked, self._chance.choice(canaries))
-            return measured
+            held = self._chance.choice(canaries)
+            measured, found = probes.metadata(self._asked, held)
+            return replace(measured, product_type=held.product_type)
 
         if not self._twice(ask, "reachable").ok or found is None:
             return
+        kind = found.product.product_type
         if (told := probes.online(found, self._now)) is not None:
-            self._keep(told)
+            self._keep(replace(told, product_type=kind))
         if found.online is False or "token" in self._down:
             return
         if Kind.TRANSFER in wanted:
             self._sample(found)
         if Kind.INTEGRITY in wanted:
             offer = found
-            self._twice(lambda: probes.integrity(self._asked, offer), "integrity")
+            self._twice(
+                lambda: replace(probes.integrity(self._asked, offer), product_type=kind),
+                "integrity",
+            )
 
     def _sample(self, offer: Offer) -> None:
         size = int(self._settings.probing.sample_mb * 1e6)
@@ -161,7 +184,16 @@ class Round:
             ok = measured.outcome is Outcome.DONE
             cause = "" if ok else measured.outcome.value
             self._tell(
-                Measured(self._hub.name, Kind.TRANSFER, measured.at, _speed(measured), ok, cause)
+                Measured(
+                    self._hub.name,
+                    Kind.TRANSFER,
+                    measured.at,
+                    _speed(measured),
+                    ok,
+                    cause,
+                    offer.product.product_type,
+                    {"first_byte_s": measured.first_byte_s},
+                )
             )
             if ok or "download" in self._down:
                 return

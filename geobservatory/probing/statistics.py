@@ -82,6 +82,14 @@ class Spread:
             sum(count * min(1.0, max(0.0, whole - bucket)) for bucket, count in self.buckets)
         )
 
+    def cumulative(self) -> list[tuple[float, float]]:
+        """Give the ends of the buckets, and the share of the values up to each."""
+        ends, passed = [], 0
+        for bucket, count in self.buckets:
+            passed += count
+            ends.append((_value(bucket + 1), passed / self.count))
+        return ends
+
     @property
     def log_mean(self) -> float:
         """Mean of the natural logarithms; NaN where there are none."""
@@ -118,6 +126,15 @@ def answered(rollups: Iterable[Rollup]) -> Share:
         asked += one.asked
         good += one.good
     return share(good, asked)
+
+
+def online_share(rollups: Iterable[Rollup]) -> Share:
+    """Tell how many products were online: the value of each is 1 or 0, the sum says how many."""
+    asked, total = 0, 0.0
+    for one in rollups:
+        asked += one.good
+        total += one.total
+    return share(round(total), asked)
 
 
 def by_hour(rollups: Sequence[Rollup]) -> Mapping[tuple[int, int], Spread]:
