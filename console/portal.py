@@ -8,8 +8,6 @@ from typing import Any
 import typer
 
 _SETTING = "services.portal_port"
-# Whoever is still being answered when it is to end.
-_GRACE_S = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +23,7 @@ def portal() -> None:
     Example: geobs portal
     """
     from console.processes import refuse_taken_port
+    from console.respond import start_on_server
     from geobservatory.catalog.database import open_configured_catalog
     from geobservatory.errors import TransientError
     from geobservatory.settings import load_settings
@@ -40,23 +39,18 @@ def portal() -> None:
     except TransientError as error:
         print(f"geobs: {error}; served without until it answers", file=sys.stderr)
     print(f"http://{host}:{port}", flush=True)
-    _serve(create_app(settings, lambda: open_configured_catalog(settings)), host, port)
+    app = create_app(
+        settings,
+        lambda: open_configured_catalog(settings),
+        lambda activation, form: start_on_server(settings, activation, form, again=False),
+    )
+    _serve(app, host, port)
 
 
 def _serve(app: Any, host: str, port: int) -> None:
-    import uvicorn
+    from portal.serving import server as make
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE_S,
-        )
-    )
+    server = make(app, host, port)
 
     def stop(*_: object) -> None:
         # It has handlers of its own, and hands the signal on when it has ended: that is no error.

@@ -19,6 +19,7 @@ from portal.readings import ASKED, Readings
 _SUMMARIES = (
     (Kind.SEARCH, "search_seconds", "Time to the first page of a search", (0.5, 0.9, 0.99)),
     (Kind.TRANSFER, "download_bytes_per_second", "Speed of good downloads", (0.1, 0.5, 0.9)),
+    (Kind.FIRST_BYTE, "first_byte_seconds", "Time to the first byte of a file", (0.5, 0.9, 0.99)),
     (Kind.LATENCY, "publication_delay_seconds", "From sensing to publication", (0.5, 0.9, 0.99)),
 )
 _REACHABLE = "reachable"
@@ -104,6 +105,14 @@ def _counters(readings: Readings) -> Iterator[Metric]:
             failures.add_metric((hub, kind.value), total.asked - total.good)
     yield answers
     yield failures
+    published = CounterMetricFamily(
+        "geobs_hub_published_total",
+        "Products the hub published, by its own dates.",
+        labels=("hub", "product_type"),
+    )
+    for key, count in sorted(readings.published.items()):
+        published.add_metric(key, count)
+    yield published
 
 
 def _summary(
@@ -150,6 +159,15 @@ def _last(readings: Readings) -> Iterator[Metric]:
             case Kind.WINDOW:
                 window.add_metric((hub,), value)
     yield from (complete, certificate, window)
+    online = GaugeMetricFamily(
+        "geobs_hub_online_ratio",
+        "Share of products asked for in the last day that could be had at once.",
+        labels=("hub",),
+    )
+    for hub, share in readings.online.items():
+        if share.asked:
+            online.add_metric((hub,), share.value)
+    yield online
     probe = GaugeMetricFamily(
         "geobs_hub_last_probe_timestamp_seconds",
         "When the hub was last asked, whatever came of it.",

@@ -15,9 +15,9 @@ from geobservatory.catalog.incidents import Incident
 from geobservatory.catalog.measurements import Kind, Rollup
 from geobservatory.catalog.totals import Total
 from geobservatory.events.model import ActivationState
-from geobservatory.hubs.access import Hubs
+from geobservatory.hubs.outlook import deliveries
 from geobservatory.probing.objectives import Budget, budgets
-from geobservatory.probing.statistics import Spread, spread
+from geobservatory.probing.statistics import Share, Spread, online_share, spread
 from geobservatory.settings.model import Settings
 
 DAY = timedelta(days=1)
@@ -25,9 +25,9 @@ _KEPT = timedelta(hours=1)
 _EXPECTED = timedelta(minutes=1)
 # Of these there are objectives.
 _HELD_TO = (Kind.SEARCH, Kind.METADATA, Kind.LATENCY, Kind.TRANSFER)
-# Publications are not asked for: they happen.
-ASKED = tuple(kind for kind in Kind if kind is not Kind.LATENCY)
-SPREAD = (Kind.SEARCH, Kind.TRANSFER, Kind.LATENCY)
+# Publications are not asked for: they happen. A first byte comes with a transfer.
+ASKED = tuple(kind for kind in Kind if kind not in (Kind.LATENCY, Kind.FIRST_BYTE))
+SPREAD = (Kind.SEARCH, Kind.TRANSFER, Kind.FIRST_BYTE, Kind.LATENCY)
 LAST = (Kind.COMPLETENESS, Kind.CERTIFICATE, Kind.WINDOW)
 
 
@@ -45,7 +45,9 @@ class Readings:
         Open, or ended in the last day.
     totals
         Of all time.
-    spreads
+    published
+        Products of all time, by hub and type.
+    spreads, online
         Of the last day.
     last_asked
         When a hub was last asked, with success or not.
@@ -62,7 +64,9 @@ class Readings:
     activations: Mapping[ActivationState, int]
     incidents: Sequence[Incident]
     totals: Mapping[tuple[str, Kind], Total]
+    published: Mapping[tuple[str, str], int]
     spreads: Mapping[tuple[str, Kind], Spread]
+    online: Mapping[str, Share]
     last_asked: Mapping[tuple[str, Kind], datetime]
     last_values: Mapping[tuple[str, Kind], tuple[datetime, float]]
     budgets: Mapping[str, Sequence[Budget]]
@@ -76,6 +80,7 @@ class _Settled:
     read_at: datetime
     until: datetime
     totals: Mapping[tuple[str, Kind], Total]
+    published: Mapping[tuple[str, str], int]
     budgets: Mapping[str, Sequence[Budget]]
 
 
@@ -117,12 +122,19 @@ class Reader:
             activations=catalog.activation_counts(),
             incidents=catalog.incidents(now - DAY, self._hubs),
             totals=totals,
+            published=_published(settled.published, recent),
             spreads={
                 (hub, kind): spread(
                     one for one in ones if one.kind is kind and one.hour >= now - DAY
                 )
                 for hub, ones in recent.items()
                 for kind in SPREAD
+            },
+            online={
+                hub: online_share(
+                    one for one in ones if one.kind is Kind.ONLINE and one.hour >= now - DAY
+                )
+                for hub, ones in recent.items()
             },
             last_asked=catalog.last_asked(self._hubs, ASKED, now),
             last_values=catalog.last_values(self._hubs, LAST, now),
@@ -146,6 +158,7 @@ class Reader:
                 now,
                 until,
                 catalog.answer_totals(self._hubs, until=until),
+                catalog.publication_totals(self._hubs, until),
                 {
                     hub: budgets(objectives, catalog.rollups(since, _HELD_TO, hub, until), now)
                     for hub in self._hubs
@@ -157,7 +170,7 @@ class Reader:
     def _delivery(self, catalog: Catalog, now: datetime) -> dict[str, float]:
         known = self._expected
         if known is None or not timedelta() <= now - known[0] < _EXPECTED:
-            found = Hubs(self._settings, catalog).deliveries(now)
+            found = deliveries(self._settings, catalog, now)
             known = self._expected = now, {hub: one.seconds for hub, one in found.items()}
         return known[1]
 
@@ -168,6 +181,18 @@ def _by_hub(hubs: Sequence[str], rollups: Sequence[Rollup]) -> dict[str, list[Ro
         if one.hub in parts:
             parts[one.hub].append(one)
     return parts
+
+
+def _published(
+    before: Mapping[tuple[str, str], int], recent: Mapping[str, Sequence[Rollup]]
+) -> dict[tuple[str, str], int]:
+    counted = dict(before)
+    for hub, ones in recent.items():
+        for one in ones:
+            if one.kind is Kind.LATENCY:
+                key = hub, one.product_type
+                counted[key] = counted.get(key, 0) + one.good
+    return counted
 
 
 def _together(before: Sequence[Budget], lately: Sequence[Budget]) -> list[Budget]:

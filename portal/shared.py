@@ -1,14 +1,24 @@
-"""One catalogue for all requests: opened when it is first needed, and again after it was lost."""
+"""What the parts of the portal share: settings, one catalogue, and room for each kind of work."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
+import anyio
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from geobservatory.catalog.database import Catalog
 from geobservatory.errors import GeobservatoryError, TransientError
+from geobservatory.events.form import ActivationForm
+from geobservatory.events.model import Activation
+from geobservatory.settings.model import Settings
+
+T = TypeVar("T")
+
+# Prometheus itself gives up after ten seconds; people do before.
+LIMIT_S = 8.0
 
 
 class SharedCatalog:
@@ -38,6 +48,9 @@ class SharedCatalog:
         catalog = self._opened()
         try:
             yield catalog
+        except DataError:
+            # What was asked is at fault, and nothing is lost.
+            raise
         except (TransientError, SQLAlchemyError):
             self._forget(catalog)
             raise
@@ -69,3 +82,89 @@ class SharedCatalog:
                 self._catalog = None
         # Of connections in use by others none is taken away.
         catalog.engine.dispose()
+
+
+class Places:
+    """Room for work of one kind in threads, so that what waits takes no place of another kind.
+
+    Parameters
+    ----------
+    count
+        How many at once.
+    limit_s
+        What takes longer is left to itself.
+    """
+
+    def __init__(self, count: int, limit_s: float | None = None) -> None:
+        self._limiter = anyio.CapacityLimiter(count)
+        self._limit_s = limit_s
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Do it in a thread.
+
+        Raises
+        ------
+        TimeoutError
+            If it takes too long, or no place is free in that time.
+        """
+        with anyio.fail_after(LIMIT_S if self._limit_s is None else self._limit_s):
+            return await anyio.to_thread.run_sync(
+                work, abandon_on_cancel=True, limiter=self._limiter
+            )
+
+
+class Shared:
+    """What each part of the portal is given.
+
+    Parameters
+    ----------
+    settings
+        In force.
+    open_catalog
+        Opens the catalogue; called when it is first needed, and again after it was lost.
+    start
+        Starts the flow of an activation that was recorded; `portal.starting.start` does both.
+
+    Attributes
+    ----------
+    reading
+        Room for questions to the catalogue that people and programs wait for.
+    starting
+        Room for starting flows.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        open_catalog: Callable[[], Catalog],
+        start: Callable[[Activation, ActivationForm], object] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.start = start
+        self.catalog = SharedCatalog(open_catalog)
+        # Fewer than the connections of one engine.
+        self.reading = Places(10)
+        # Where flows run they may be busy.
+        self.starting = Places(4, 90)
+
+    async def ask(self, question: Callable[[Catalog], T], places: Places | None = None) -> T:
+        """Ask the catalogue in a thread, in time.
+
+        Parameters
+        ----------
+        question
+            Given the catalogue.
+        places
+            Where it finds room; `reading` if absent.
+
+        Raises
+        ------
+        TransientError, TimeoutError
+            If the catalogue does not answer, or not in time: the portal says 503.
+        """
+
+        def work() -> T:
+            with self.catalog.use() as catalog:
+                return question(catalog)
+
+        return await (places or self.reading).do(work)

@@ -17,6 +17,12 @@ from websockets.sync.client import ClientConnection, connect
 
 _NAMES = "chromium", "chromium-browser", "google-chrome"
 _LIMIT_S = 60.0
+AXE = Path(__file__).parents[1] / "portal" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+# Codes of keys, and what they write.
+_KEYS = {
+    "Enter": (13, "\r"), "Tab": (9, ""), "Escape": (27, ""), " ": (32, " "),
+    "ArrowLeft": (37, ""), "ArrowUp": (38, ""), "ArrowRight": (39, ""), "ArrowDown": (40, ""),
+}  # fmt: skip
 
 
 class Page:
@@ -64,6 +70,39 @@ class Page:
     def move(self, x: float, y: float) -> None:
         """Move the mouse, pixels of the page."""
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def press(self, key: str) -> None:
+        """Press a key of the keyboard: ``Enter``, ``Tab``, ``ArrowRight``, ``a``."""
+        code, text = _KEYS.get(key, (ord(key.upper()[0]), key))
+        for kind in ("keyDown", "keyUp"):
+            typed = {"text": text} if text and kind == "keyDown" else {}
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key,
+                windowsVirtualKeyCode=code, **typed,
+            )  # fmt: skip
+
+    def look(self, width: int = 1300, height: int = 1000, theme: str = "light") -> None:
+        """See pages from now on as on a screen of this size, by day or by night."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
+        )  # fmt: skip
+        # As if it were the window that people look at: else nothing is told of focus.
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
+        scheme = {"name": "prefers-color-scheme", "value": theme}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def barriers(self) -> list[str]:
+        """List what keeps people from using the page, as axe finds it (WCAG 2, and beyond)."""
+        if not AXE.exists():
+            missing = "no axe-core; `make setup` fetches it from npm"
+            (pytest.fail if "NOTHING_SKIPPED" in os.environ else pytest.skip)(missing)
+        self.run(f"{AXE.read_text(encoding='utf-8')}; 0")
+        found: list[str] = self.run(
+            "axe.run().then((all) => all.violations.map((one) => `${one.id}: "
+            "${one.nodes.map((node) => node.target.join(' ')).join(', ')}`))"
+        )
+        return found
 
     def click(self, selector: str) -> None:
         """Click on an element."""

@@ -4,9 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,23 +14,22 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-import uvicorn
 from mail_servers import free_port
+from portal_server import serving
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 from test_50_commands import EVENT
 
-import portal.app
+import portal.shared
 from console.services import answers
 from geobservatory.catalog.database import Catalog, open_catalog
 from geobservatory.catalog.embedded import EmbeddedPostgres
 from geobservatory.catalog.measurements import Kind, Measured
 from geobservatory.events.request import parse_request
-from geobservatory.hubs.access import Hubs
+from geobservatory.hubs.outlook import deliveries
 from geobservatory.probing.objectives import budgets
 from geobservatory.probing.statistics import spread
 from geobservatory.settings.model import Hub, HubKind, Settings
-from portal.app import create_app
 from portal.metrics import families
 from portal.readings import Reader
 
@@ -40,25 +38,6 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 KEEP = timedelta(days=400)
 
 Metrics = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-@contextmanager
-def serving(settings: Settings, opened: Callable[[], Catalog]) -> Iterator[str]:
-    port = free_port()
-    config = uvicorn.Config(
-        create_app(settings, opened), port=port, log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +107,12 @@ def recorded() -> list[Measured]:
         made += [Measured("alpha", Kind.LATENCY, at, 3600.0 * (n + 1), product_type="IW_SLC__1S")]
     made += [Measured("alpha", Kind.SEARCH, NOW - n * DAY, None, False, "hung") for n in range(4)]
     made += [
+        Measured("alpha", Kind.LATENCY, NOW - 5 * DAY, 7200.0, product_type="GRD"),
+        Measured("alpha", Kind.FIRST_BYTE, NOW - HOUR, 0.3, product_type="IW_SLC__1S"),
+        Measured("alpha", Kind.ONLINE, NOW - HOUR, 1.0, product_type="IW_SLC__1S"),
+        Measured("alpha", Kind.ONLINE, NOW - 2 * HOUR, 0.0, product_type="GRD"),
+        Measured("alpha", Kind.ONLINE, NOW - 3 * DAY, 0.0, product_type="GRD"),
+        Measured("alpha", Kind.INTEGRITY, NOW - HOUR, None, False, "wrong"),
         Measured("alpha", Kind.COMPLETENESS, NOW - HOUR, 0.75),
         Measured("alpha", Kind.COMPLETENESS, NOW - HOUR, 0.1, product_type="IW_SLC__1S"),
         Measured("alpha", Kind.CERTIFICATE, NOW - 2 * HOUR, 86_400.0),
@@ -166,13 +151,21 @@ def test_metrics_are_what_was_recorded(address: str, catalog: Catalog, settings:
         assert get(found, f"{name}_count", hub="alpha") == len(good)
         assert get(found, f"{name}_sum", hub="alpha") == pytest.approx(sum(good))
     assert get(found, "hub_completeness_ratio", hub="alpha") == 0.75
+    assert get(found, "hub_published_total", hub="alpha", product_type="IW_SLC__1S") == 20
+    assert get(found, "hub_published_total", hub="alpha", product_type="GRD") == 1
+    first = get(found, "hub_first_byte_seconds", hub="alpha", quantile="0.5")
+    assert first == pytest.approx(0.3, rel=0.05)
+    assert get(found, "hub_online_ratio", hub="alpha") == 0.5
+    assert get(found, "hub_online_ratio", hub="beta") is None
+    assert get(found, "hub_failures_total", hub="alpha", kind="integrity") == 1
+    assert get(found, "hub_answers_total", hub="alpha", kind="first-byte") is None
     left = get(found, "hub_certificate_expiry_seconds", hub="alpha")
     assert left == pytest.approx(86_400 - 7200, abs=60)
     assert get(found, "hub_window_seconds", hub="alpha") == 2.6e6
     for kind, at in (("search", NOW), ("window", NOW - HOUR), ("transfer", NOW - MINUTE)):
         probed = get(found, "hub_last_probe_timestamp_seconds", hub="alpha", kind=kind)
         assert probed == pytest.approx(at.timestamp(), abs=1e-3)
-    delivery = Hubs(settings, catalog).deliveries(datetime.now(UTC))
+    delivery = deliveries(settings, catalog, datetime.now(UTC))
     for hub in ("alpha", "beta"):
         expected = get(found, "hub_expected_delivery_seconds", hub=hub)
         assert expected == pytest.approx(delivery[hub].seconds, rel=0.01)
@@ -276,7 +269,7 @@ def test_a_catalogue_that_stops_is_503_until_it_is_back(settings: Settings, tmp_
                 server.stop()
                 for path in ("/metrics", "/healthz", "/metrics"):
                     assert "catalogue" in refused(address, path)
-                assert requests.get(address, timeout=20).status_code == 200
+                assert requests.get(f"{address}/favicon.ico", timeout=20).status_code == 200
                 assert server.start() == url
                 assert requests.get(f"{address}/healthz", timeout=20).status_code == 200
                 scrape(address)
@@ -313,12 +306,15 @@ def frozen(server: EmbeddedPostgres) -> Iterator[None]:
 def test_a_catalogue_that_freezes_holds_up_nobody_for_long(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(portal.app, "_LIMIT_S", 0.5)
     server = EmbeddedPostgres(tmp_path / "postgres")
     url = server.start()
+    # Its tables are made first: that takes longer.
+    with open_catalog(url):
+        pass
     with serving(settings, lambda: open_catalog(url)) as address:
         scrape(address)
-        with frozen(server), ThreadPoolExecutor(12) as pool:
+        with frozen(server), monkeypatch.context() as patched, ThreadPoolExecutor(12) as pool:
+            patched.setattr(portal.shared, "LIMIT_S", 0.5)
             paths = ["/metrics", "/healthz"] * 6
             said = list(pool.map(lambda path: refused(address, path, 5), paths))
         assert set(said) == {"the catalogue does not answer in time\n"}
@@ -337,27 +333,49 @@ def test_a_table_that_is_not_there_is_503(address: str, catalog: Catalog) -> Non
     scrape(address)
 
 
-def test_an_account_that_is_wrong_is_said(settings: Settings, database_url: str) -> None:
+def test_an_account_that_is_wrong_stops_no_metrics(settings: Settings, database_url: str) -> None:
     hub = Hub(name="asf", kind=HubKind.ASF, address="https://cmr.earthdata.nasa.gov", user="u")
-    wrong = settings.model_copy(update={"hubs": (hub,)})
+    wrong = settings.model_copy(update={"hubs": (*settings.hubs, hub)})
     with serving(wrong, lambda: open_catalog(database_url)) as address:
-        assert "user and password go together" in refused(address, "/metrics")
+        found = scrape(address)
+        assert get(found, "hub_expected_delivery_seconds", hub="asf") > 0
 
 
 def test_pages(address: str, settings: Settings) -> None:
     home = requests.get(address, timeout=20)
-    assert 'href="hubs"' in home.text and 'href="metrics"' in home.text
+    assert 'href="/hubs"' in home.text and 'href="/metrics"' in home.text
     live = requests.get(f"{address}/hubs", timeout=20)
     assert "<td>alpha</td>" in live.text and "<td>beta</td>" in live.text
     written = settings.data_dir / "products" / "hubs" / "index.html"
     written.parent.mkdir(parents=True)
     written.write_text("<p>geschrieben: ü")
     served = requests.get(f"{address}/hubs", timeout=20)
-    assert served.content.decode() == "<p>geschrieben: ü"
+    assert "<p>geschrieben: ü" in served.content.decode()
     assert served.headers["Content-Type"] == "text/html; charset=utf-8"
     assert requests.head(f"{address}/hubs", timeout=20).status_code == 200
     assert requests.post(f"{address}/metrics", timeout=20).status_code == 405
     assert requests.get(f"{address}/hubs/../../secret", timeout=20).status_code == 404
+
+
+def test_a_page_of_hubs_without_anything_says_what_to_do(
+    settings: Settings, database_url: str, catalog: Catalog
+) -> None:
+    headings = "Trouble now", "Answers, hour by hour", "Objectives", "Incidents"
+    none = settings.model_copy(update={"hubs": ()})
+    with serving(none, lambda: open_catalog(database_url)) as address:
+        page = requests.get(f"{address}/hubs", timeout=20).text
+    assert "No hub is configured" in page and "[[hubs]]" in page and "<table" not in page
+    assert not any(f"<h2>{one}</h2>" in page for one in headings)
+    with serving(settings, lambda: open_catalog(database_url)) as address:
+        page = requests.get(f"{address}/hubs", timeout=20).text
+    assert "None was probed yet" in page and "geobs probe" in page and "<td>alpha</td>" in page
+    assert not any(f"<h2>{one}</h2>" in page for one in headings)
+    catalog.record_measurements([Measured("alpha", Kind.SEARCH, NOW, 0.5)])
+    catalog.roll_up(NOW, KEEP)
+    with serving(settings, lambda: open_catalog(database_url)) as address:
+        page = requests.get(f"{address}/hubs", timeout=20).text
+    assert "None was probed yet" not in page and "1 of 2 are well." in page
+    assert all(f"<h2>{one}</h2>" in page for one in headings)
 
 
 # The command.

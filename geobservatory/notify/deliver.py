@@ -6,22 +6,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from shapely.geometry import shape
 
 from geobservatory.catalog.incidents import Turn
 from geobservatory.catalog.notices import PATIENCE, WEBHOOK, Notice, NoticeQueries
-from geobservatory.errors import ConfigurationError, GeobservatoryError, TransientError
+from geobservatory.catalog.subscriptions import UNCONFIRMED, Subscription
+from geobservatory.errors import (
+    ConfigurationError,
+    GeobservatoryError,
+    NotFoundError,
+    TransientError,
+)
 from geobservatory.events.model import Activation
 from geobservatory.notify.email import send_email
-from geobservatory.notify.message import Message, of_incident
+from geobservatory.notify.message import Message, of_incident, of_wish
 from geobservatory.notify.sending import DownError, UncertainError
 from geobservatory.notify.webhook import post
 from geobservatory.settings.model import Notification, Settings
 
 _LOG = logging.getLogger(__name__)
 _CHANCE = SystemRandom()
+CONFIRMATION = "confirm-subscription"
 # From half a minute to an hour apart.
 _FIRST_S, _LONGEST_S = 30.0, 3600.0
 
@@ -58,8 +65,6 @@ def queue(
         For how many it is new.
     """
     now = datetime.now(UTC)
-    pages = settings.notification.pages
-    link = None if pages is None else f"{pages.rstrip('/')}/{activation.id}/index.html"
     return catalog.queue_notice(
         activation.id,
         kind,
@@ -67,9 +72,43 @@ def queue(
         _recipients(settings.notification, catalog, activation)
         if recipients is None
         else recipients,
-        replace(message, link=link).content(),
+        replace(message, link=_page_of(settings, activation)).content(),
         now,
         now + PATIENCE if message.until is None else message.until,
+    )
+
+
+def queue_confirmation(
+    settings: Settings, catalog: NoticeQueries, wish: Subscription, place: str
+) -> int:
+    """Queue the question whether an address is to be told; once an hour at most.
+
+    Parameters
+    ----------
+    place
+        What the area is, in words.
+
+    Raises
+    ------
+    ConfigurationError
+        If the settings do not say where people reach the portal.
+
+    Returns
+    -------
+    int
+        For how many it is new.
+    """
+    now = datetime.now(UTC)
+    if settings.portal.public_address is None:
+        raise ConfigurationError("portal.public_address is not set: nobody could confirm")
+    return catalog.queue_notice(
+        None,
+        CONFIRMATION,
+        f"{wish.id} {now:%Y%m%dT%H}",
+        [wish.address],
+        of_wish(place, wish.magnitude).content(),
+        now,
+        wish.created_at + UNCONFIRMED,
     )
 
 
@@ -155,7 +194,8 @@ def _attempt(
             raise _TakenError(f"notice {notice.id} was taken by somebody else")
 
     try:
-        _send(settings, notice, hand_over)
+        asked = _with_link(settings, catalog, notice)
+        _send(settings, asked, hand_over, _way_out(settings, catalog, notice))
     except _TakenError:
         return "later", True
     except UncertainError as error:
@@ -181,11 +221,47 @@ def _attempt(
     return "sent", True
 
 
-def _send(settings: Settings, notice: Notice, hand_over: Callable[[], None]) -> None:
+def _page_of(settings: Settings, activation: Activation) -> str | None:
+    pages, portal = settings.notification.pages, settings.portal.public_address
+    if pages is not None:
+        return f"{pages.rstrip('/')}/{activation.id}/index.html"
+    return None if portal is None else f"{portal.rstrip('/')}/activations/{activation.id}"
+
+
+def _way_out(settings: Settings, catalog: NoticeQueries, notice: Notice) -> str | None:
+    """Give where the recipient unsubscribes; None for who is told for another reason."""
+    portal = settings.portal.public_address
+    if portal is None or notice.recipient == WEBHOOK or notice.kind == CONFIRMATION:
+        return None
+    token = catalog.way_out(notice.recipient)
+    return None if token is None else _link(portal, token)
+
+
+def _with_link(settings: Settings, catalog: NoticeQueries, notice: Notice) -> Notice:
+    """Give the question whether an address is to be told its link, which stands nowhere else."""
+    portal = settings.portal.public_address
+    if notice.kind != CONFIRMATION:
+        return notice
+    if portal is None:
+        raise ConfigurationError("portal.public_address is not set: nobody could confirm")
+    number = notice.key.partition(" ")[0]
+    if not number.isdecimal():
+        raise NotFoundError("the wish was forgotten before it could be confirmed")
+    link = _link(portal, catalog.new_link(int(number)))
+    return replace(notice, content={**notice.content, "link": link})
+
+
+def _link(portal: str, token: UUID) -> str:
+    return f"{portal.rstrip('/')}/subscriptions/{token}"
+
+
+def _send(
+    settings: Settings, notice: Notice, hand_over: Callable[[], None], leave: str | None = None
+) -> None:
     if notice.recipient == WEBHOOK:
         post(settings.notification, notice, hand_over)
     else:
-        send_email(settings.notification, notice, settings.data_dir / "products", hand_over)
+        send_email(settings.notification, notice, settings.data_dir / "products", hand_over, leave)
 
 
 def _pause_s(attempts: int) -> float:

@@ -29,7 +29,11 @@ _TLS_PORT = 465
 
 
 def send_email(
-    settings: Notification, notice: Notice, pictures: Path, hand_over: Callable[[], None]
+    settings: Notification,
+    notice: Notice,
+    pictures: Path,
+    hand_over: Callable[[], None],
+    leave: str | None = None,
 ) -> None:
     """Send a notice to one address.
 
@@ -37,6 +41,8 @@ def send_email(
     ----------
     pictures
         Folder that the notice's picture is named under.
+    leave
+        Where the recipient unsubscribes; None for who has not subscribed.
     hand_over
         Called when the server has all of the message but its end; if it raises, nothing is sent.
 
@@ -55,7 +61,7 @@ def send_email(
     """
     if settings.smtp_host is None or settings.sender is None:
         raise ConfigurationError("notification.smtp_host and notification.sender are not set")
-    content = on_the_wire(write(settings.sender, notice, pictures))
+    content = on_the_wire(write(settings.sender, notice, pictures, leave))
     sender = parseaddr(settings.sender)[1]
     with _server(settings, settings.smtp_host) as server:
         try:

@@ -2,9 +2,11 @@
 
 import re
 from email import policy
+from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
+from typing import Any
 
 from geobservatory.catalog.notices import Notice
 from geobservatory.notify.message import Message
@@ -12,17 +14,38 @@ from geobservatory.notify.render import as_html, as_text
 
 # With what encoding adds, still below the 10 MB that many servers take at most.
 _LARGEST_PICTURE = 5_000_000
+
+
+class _WholeLine:
+    """A header that is one line however long it is: an address in parts is none (RFC 2369)."""
+
+    max_count = 1
+
+    @classmethod
+    def parse(cls, value: str, about: dict[str, Any]) -> None:
+        """Take it as it is."""
+        about["decoded"], about["parse_tree"] = value, value
+
+    def fold(self, *, policy: policy.EmailPolicy) -> str:
+        """Write it."""
+        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _WholeLine)  # type: ignore[arg-type]
 # Lines end in CRLF and hold ASCII only: what every server takes (RFC 5321, section 2.3.8).
-_SEVEN_BIT = policy.SMTP.clone(cte_type="7bit")
+_SEVEN_BIT = policy.SMTP.clone(cte_type="7bit", header_factory=_HEADERS)
 
 
-def write(sender: str, notice: Notice, pictures: Path) -> EmailMessage:
-    """Write a notice as an e-mail; again, it is the same with the same Message-ID.
+def write(sender: str, notice: Notice, pictures: Path, leave: str | None = None) -> EmailMessage:
+    """Write a notice as an e-mail; again, it has the same Message-ID.
 
     Parameters
     ----------
     pictures
         Folder that the notice's picture is named under.
+    leave
+        Where to unsubscribe; None for who has not subscribed.
     """
     said = Message.from_content(notice.content)
     domain = parseaddr(sender)[1].rpartition("@")[2]
@@ -33,13 +56,17 @@ def write(sender: str, notice: Notice, pictures: Path) -> EmailMessage:
     letter["Message-ID"] = f"<{notice.token}@{domain}>"
     # RFC 3834: no answer from those who are away.
     letter["Auto-Submitted"] = "auto-generated"
-    letter.set_content(as_text(said))
+    if leave is not None:
+        # RFC 2369 and RFC 8058: mail programs show a button, and post to the address.
+        letter["List-Unsubscribe"] = f"<{leave}>"
+        letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    letter.set_content(as_text(said, leave))
     picture = _picture(pictures, said.picture)
     if picture is None:
-        letter.add_alternative(as_html(said, None), subtype="html")
+        letter.add_alternative(as_html(said, None, leave), subtype="html")
         return letter
     name = f"picture.{notice.token}"
-    letter.add_alternative(as_html(said, f"cid:{name}@{domain}"), subtype="html")
+    letter.add_alternative(as_html(said, f"cid:{name}@{domain}", leave), subtype="html")
     html = letter.get_payload(1)
     assert isinstance(html, EmailMessage)  # noqa: S101  what was just added
     html.add_related(

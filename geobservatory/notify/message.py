@@ -29,8 +29,8 @@ class Message:
         The same for programs: numbers in SI units, times in ISO 8601.
     picture
         Of a map, under the products' folder.
-    link
-        To the page.
+    link, link_words
+        To the page, and what is there.
     until
         From then on it is not worth sending; None for as long as notices are tried.
     """
@@ -42,6 +42,7 @@ class Message:
     details: Mapping[str, Any] = field(default_factory=dict)
     picture: str | None = None
     link: str | None = None
+    link_words: str = "The page of the activation"
     until: datetime | None = None
 
     def content(self) -> dict[str, Any]:
@@ -136,6 +137,23 @@ def of_failure(activation: Activation, about: str, reason: str) -> Message:
         f"`geobs retry {activation.id}` tries again.",
     )
     return _message(activation, "Map failed", said, details={"about": about, "reason": reason})
+
+
+def of_wish(place: str, magnitude: float | None) -> Message:
+    """Ask whoever has an address whether it is to be told; the link is added as it is sent.
+
+    Parameters
+    ----------
+    place
+        What the area is, in words.
+    """
+    size = "of any size" if magnitude is None else f"of magnitude {magnitude:g} and more"
+    said = (
+        f"Somebody, you we hope, has asked that this address be told of events {size} {place}.",
+        "Nothing is sent before you confirm it on the page below; the link is good for two days.",
+        "If it was not you, do nothing: the wish is forgotten.",
+    )
+    return Message("Please confirm your subscription", said, link_words="Confirm")
 
 
 def of_incident(turn: Turn) -> Message:

@@ -1,0 +1,1 @@
+"""Our own interface for programs: REST under ``/api``, OGC API Features under ``/ogc``."""

@@ -1,0 +1,1 @@
+"""OGC API Features: results as layers that QGIS and GDAL open by their address."""

@@ -1,0 +1,1 @@
+"""The portal's pages for people: server-rendered HTML first, maps and pictures on top."""

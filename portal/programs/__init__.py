@@ -1,0 +1,1 @@
+"""One catalogue over all hubs, in the protocols that client programs speak."""
