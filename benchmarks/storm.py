@@ -30,7 +30,7 @@ import requests
 from sqlalchemy import select
 
 from geobservatory.catalog.database import Catalog, embedded_server, open_configured_catalog
-from geobservatory.catalog.tables import DownloadRow
+from geobservatory.catalog.scene_tables import DownloadRow
 from geobservatory.errors import GeobservatoryError, TransientError
 from geobservatory.hubs.access import Hubs
 from geobservatory.hubs.model import Query

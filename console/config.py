@@ -63,11 +63,19 @@ def check(
 def _leaves(model: Any, above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
     from pydantic import BaseModel, SecretStr
 
+    from geobservatory.settings.command import SECRET_VARIABLE
+
     if isinstance(model, BaseModel):
         names = type(model).model_fields
         return [leaf for n in names for leaf in _leaves(getattr(model, n), (*above, n))]
     if isinstance(model, tuple) and any(isinstance(item, BaseModel) for item in model):
         return [leaf for i, one in enumerate(model) for leaf in _leaves(one, (*above, str(i)))]
+    if isinstance(model, dict) and model and all(isinstance(one, str) for one in model.values()):
+        # Variables that a program is given.
+        return [
+            ((*above, name), "********" if SECRET_VARIABLE.search(name) else one)
+            for name, one in model.items()
+        ]
     if isinstance(model, SecretStr):
         return [(above, _masked(model.get_secret_value()))]
     if isinstance(model, str):

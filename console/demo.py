@@ -53,7 +53,7 @@ def main() -> None:
     folder = Path(os.environ.get("GEOBS_DEMO_DIR", CHECKOUT / "var" / "demo")).resolve()
     scenario = find_scenario(_SCENARIO)
     port = os.environ.setdefault("GEOBS_SERVICES__PREFECT_PORT", "4210")
-    os.environ.setdefault("GEOBS_SERVICES__PORTAL_PORT", "8090")
+    portal = os.environ.setdefault("GEOBS_SERVICES__PORTAL_PORT", "8090")
     _say("Simulating what the satellite sees of the ground, before and after (a minute)")
     world = folder / "world"
     prepare_world(scenario, _SIZE, world)
@@ -69,6 +69,9 @@ def main() -> None:
             _show(identifier, world)
             print(f"\nIt took {time.monotonic() - started:.0f} s.")
             print(f"\nThe flows, their timelines and reports: http://127.0.0.1:{port}/runs")
+            print(
+                f"The portal, for everybody else: http://127.0.0.1:{portal}/activations/{identifier}"
+            )
             print(f"The map: {_activation(identifier)['page']}\n{_REAL}")
             if sys.stdin.isatty():
                 input("Look around; Enter stops everything. ")

@@ -43,6 +43,8 @@ def fetch(
     from geobservatory.errors import GeobservatoryError
     from geobservatory.events.geojson import read_area
     from geobservatory.hubs.access import Hubs
+    from geobservatory.mirror.archive import Archive
+    from geobservatory.mirror.asked import fetch_asked
     from geobservatory.sentinel1.names import parse_name
     from geobservatory.settings import load_settings
 
@@ -61,13 +63,16 @@ def fetch(
 
             def one(name: str) -> None:
                 try:
-                    fetched[name] = hubs.fetch(
-                        name,
-                        area=area,
-                        folder=out,
-                        only=hub,
-                        told=lambda progress: told(name, progress),
-                        said=lambda line: said(f"{name[17:32]} {line}"),
+                    how: dict[str, Any] = {
+                        "area": area,
+                        "only": hub,
+                        "told": lambda progress: told(name, progress),
+                        "said": lambda line: said(f"{name[17:32]} {line}"),
+                    }
+                    fetched[name] = (
+                        fetch_asked(hubs, Archive(settings, catalog), name, **how)
+                        if out is None
+                        else hubs.fetch(name, folder=out, **how)
                     )
                 except GeobservatoryError as error:
                     failed[name] = str(error)
@@ -91,7 +96,7 @@ def _told(name: str, fetched: Any, failure: str | None) -> dict[str, Any]:
 
 
 def _explain(hubs: Any, names: list[str], only: str | None, as_json: bool) -> None:
-    told = []
+    told: list[dict[str, Any]] = []
     for name in names:
         estimates = hubs.estimate(hubs.find(name, only=only))
         told.append(

@@ -32,20 +32,23 @@ def print_report(days: float, *, history: bool, as_json: bool) -> None:
 def _print_comparison(report: Any) -> None:
     print_table(
         f"{report.since:%F} to {report.at:%F %H:%M} UTC",
-        ("hub", "state", "answers", "search", "download", "usual product", "delay", "complete",
-         "first", "keeps", "search/download/fresh"),
+        ("hub", "state", "answers", "search", "first byte", "download", "usual product", "delay",
+         "complete", "first", "keeps", "online", "checksums", "search/download/fresh"),
         [
             (
                 one.hub.name,
                 one.state,
                 _share(one.answers),
                 _number(one.search.quantile(0.5), 1, "s", 2),
+                _number(one.first_byte.quantile(0.5), 1, "s", 2),
                 _number(one.speed.quantile(0.5), 1e6, "MB/s", 1),
                 _number(_seconds(one, "download"), 60, "min", 1),
                 _number(one.latency.quantile(0.5), 3600, "h", 1),
                 "" if one.completeness is None else f"{one.completeness:.1%}",
                 one.first,
                 _number(one.window_s, 86_400, "days", 0),
+                _share(one.online),
+                _share(one.integrity),
                 " / ".join(_points(one, purpose) for purpose in _PURPOSES),
             )
             for one in report.hubs
@@ -62,7 +65,7 @@ def _print_history(report: Any) -> None:
         print(f"{one.hub.name}: {one.state}; answers a day {ribbon} (█ all, · not asked)")
         print_table(
             "",
-            ("day", "answers", "search 50 % / 95 %", "download", "published", "delay"),
+            ("day", "answers", "search 50 % / 95 %", "download", "published", "first", "delay"),
             [
                 (
                     day.day,
@@ -70,7 +73,8 @@ def _print_history(report: Any) -> None:
                     f"{_number(day.search.quantile(0.5), 1, 's', 2)}"
                     f" / {_number(day.search.quantile(0.95), 1, 's', 2)}",
                     _number(day.speed.quantile(0.5), 1e6, "MB/s", 1),
-                    sum(day.published.values()) or "",
+                    ", ".join(f"{count} {kind}" for kind, count in day.published.items()),
+                    day.first or "",
                     _number(day.latency.quantile(0.5), 3600, "h", 1),
                 )
                 for day in one.days
@@ -100,12 +104,17 @@ def _plain(one: Any) -> dict[str, Any]:
         "hub": one.hub.name,
         "state": one.state,
         "why": one.why,
-        "answers": {"share": one.answers.value, "asked": one.answers.asked,
-                    "low": one.answers.low, "high": one.answers.high},
+        "answers": _counted(one.answers),
         "search_s": _quantiles(one.search),
         "metadata_s": _quantiles(one.metadata),
+        "first_byte_s": _quantiles(one.first_byte),
         "download_bytes_per_s": _quantiles(one.speed),
         "latency_s": _quantiles(one.latency),
+        "downloads": _counted(one.downloads),
+        "integrity": _counted(one.integrity),
+        "online": _counted(one.online),
+        "tokens": _counted(one.token),
+        "types": {kind: _plain_type(of) for kind, of in one.types.items()},
         "first": one.first,
         "completeness": one.completeness,
         "window_s": one.window_s,
@@ -122,11 +131,33 @@ def _plain(one: Any) -> dict[str, Any]:
                 "download_bytes_per_s": _quantiles(day.speed),
                 "latency_s": _quantiles(day.latency),
                 "published": day.published,
+                "first": day.first,
             }
             for day in one.days
         ],
         "incidents": [vars(incident) for incident in one.incidents],
     }  # fmt: skip
+
+
+def _plain_type(of: Any) -> dict[str, Any]:
+    return {
+        "published": of.published,
+        "completeness": of.completeness,
+        "latency_s": _quantiles(of.latency),
+        "metadata_s": _quantiles(of.metadata),
+        "first_byte_s": _quantiles(of.first_byte),
+        "download_bytes_per_s": _quantiles(of.speed),
+        "downloads": _counted(of.downloads),
+        "integrity": _counted(of.integrity),
+        "online": _counted(of.online),
+    }
+
+
+def _counted(share: Any) -> dict[str, Any] | None:
+    """Give a share with its interval; none where nothing was asked."""
+    if not share.asked:
+        return None
+    return {"share": share.value, "asked": share.asked, "low": share.low, "high": share.high}
 
 
 def _quantiles(spread: Any) -> dict[str, float]:

@@ -37,15 +37,16 @@ def hubs(
         print_report(days, history=history, as_json=as_json)
         return
     from geobservatory.catalog.database import open_configured_catalog
-    from geobservatory.hubs.access import Hubs
+    from geobservatory.hubs.mirror import with_mirror
+    from geobservatory.hubs.outlook import beliefs as known_of
     from geobservatory.settings import load_settings
 
     settings = load_settings()
     with open_configured_catalog(settings) as catalog:
         health = catalog.health(datetime.now(UTC) - _DAY)
-        beliefs = Hubs(settings, catalog).beliefs()
+        beliefs = known_of(settings, catalog, datetime.now(UTC))
     rows: list[dict[str, Any]] = []
-    for hub in settings.hubs:
+    for hub in with_mirror(settings):
         belief, known = beliefs[hub.name], health.get(hub.name)
         rows.append(
             {

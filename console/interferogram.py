@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -52,7 +52,10 @@ def interferogram(
     no_esd: Annotated[
         bool, typer.Option("--no-esd", help="Do without enhanced spectral diversity.")
     ] = False,
-    engine: Annotated[Literal["native"], typer.Option("--engine", help="Who makes it.")] = "native",
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", help="native, snap, gamma or command; else as the settings."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metadata as JSON.")] = False,
 ) -> None:
     """Make an interferogram of two Sentinel-1 IW SLC products and a map of the motion between them.
@@ -61,12 +64,14 @@ def interferogram(
 
     Example: geobs interferogram S1A_….SAFE.zip S1A_….SAFE.zip --dem glo30 --out map
     """
-    from geobservatory.engines import native
+    from geobservatory.engines.registry import make_engine, require
     from geobservatory.engines.request import Heights, Request
     from geobservatory.events.geojson import read_area
     from geobservatory.settings import load_settings
 
     settings = load_settings()
+    maker = make_engine(engine or settings.engine.name, settings)
+    require(maker)
     heights = Heights(
         source=dem or settings.dem.source,
         datum=settings.dem.datum,
@@ -90,8 +95,8 @@ def interferogram(
         unwrapper=settings.engine.unwrapper,
         threads=settings.engine.threads,
     )
-    with _shown() as progress:
-        result = {"native": native.make}[engine](request, progress)
+    with shown_progress() as progress:
+        result = maker.make(request, progress)
     if as_json:
         print_json(result.item)
         return
@@ -112,14 +117,14 @@ def _passes(
     passes: tuple[list[Path], list[Path]] = ([reference], [secondary])
     names = parse_name(reference.name), parse_name(secondary.name)
     for path in slices:
-        (place,) = [
+        places = [
             found
             for found, name in zip(passes, names, strict=True)
             if parse_name(path.name).is_of_pass(name)
-        ] or [None]
-        if place is None:
+        ]
+        if not places:
             raise typer.BadParameter(f"{path} is of neither pass")
-        place.append(path)
+        places[0].append(path)
     return tuple(passes[0]), tuple(passes[1])
 
 
@@ -138,7 +143,7 @@ def _looks(text: str) -> tuple[int, int]:
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[[str, float], None]]:
+def shown_progress() -> Iterator[Callable[[str, float], None]]:
     """Show progress on a terminal, and a line for each step elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

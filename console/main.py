@@ -20,8 +20,9 @@ app = typer.Typer(
 # Command modules register themselves on `app`; they import what is heavy inside their functions,
 # so that `geobs --help` answers at once.
 _COMMAND_MODULES = (
-    "activations", "show", "maps", "watch", "pairs", "hubs", "probe", "search", "fetch", "scene",
-    "baseline", "interferogram", "notices", "sandbox", "portal", "up", "config", "db",
+    "activations", "show", "retry", "export", "watch", "pairs", "hubs", "probe", "mirror",
+    "search", "fetch", "scene", "baseline", "interferogram", "engines", "notices", "users",
+    "tokens", "audit", "sandbox", "portal", "up", "config", "db",
 )  # fmt: skip
 
 

@@ -77,7 +77,8 @@ def notify(
 
     Example: geobs notify --test duty@example.org
     """
-    from geobservatory.catalog.notices import WEBHOOK, email_address
+    from geobservatory.catalog.notices import WEBHOOK
+    from geobservatory.catalog.subscriptions import email_address
     from geobservatory.notify.deliver import send_test
     from geobservatory.settings import load_settings
 

@@ -68,8 +68,10 @@ def create_lost_run_automation(client: SyncPrefectClient) -> None:
             ),
             actions=[
                 ChangeFlowRunState(
+                    name=None,
                     state=StateType.CRASHED,
                     message="The process is gone (no heart beat for 90 s).",
+                    force=False,
                 )
             ],
         )
@@ -91,7 +93,14 @@ def create_publication_automation(client: SyncPrefectClient) -> None:
                 threshold=1,
                 within=timedelta(0),
             ),
-            actions=[RunDeployment(source="selected", deployment_id=revisit.id)],
+            actions=[
+                RunDeployment(
+                    source="selected",
+                    deployment_id=revisit.id,
+                    parameters=None,
+                    job_variables=None,
+                )
+            ],
         )
     )
 

@@ -52,8 +52,15 @@ def start_response(
     return f"no Prefect server answers at {api}: the flow ran in this process"
 
 
-def start_on_server(settings: Settings, activation: Activation, form: ActivationForm) -> str:
-    """Start `respond-to-event` on the Prefect server, each time it is asked.
+def start_on_server(
+    settings: Settings, activation: Activation, form: ActivationForm, *, again: bool = True
+) -> str:
+    """Start `respond-to-event` on the Prefect server.
+
+    Parameters
+    ----------
+    again
+        Start a flow run though there was one for the same form.
 
     Returns
     -------
@@ -68,7 +75,7 @@ def start_on_server(settings: Settings, activation: Activation, form: Activation
     api = api_url(settings)
     if not answers(f"{api}/health"):
         raise TransientError(f"recorded; no Prefect server answers at {api} to start its flow")
-    return _on_the_server(api, activation, form, again=True)
+    return _on_the_server(api, activation, form, again)
 
 
 def _on_the_server(api: str, activation: Activation, form: ActivationForm, again: bool) -> str:

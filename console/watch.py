@@ -58,8 +58,10 @@ def watch(
         signal.signal(number, lambda *_: watcher.stop())
     begin = None if since is None else since.replace(tzinfo=UTC)
     with starter:
-        problems = watcher.once(begin) if once else watcher.run(begin)
-    for problem in problems or ():
+        problems = watcher.once(begin) if once else ()
+        if not once:
+            watcher.run(begin)
+    for problem in problems:
         print(f"geobs: {problem}", file=sys.stderr)
     if problems:
         raise typer.Exit(1)

@@ -13,9 +13,12 @@ from geobservatory.catalog.interferograms import Interferogram
 from geobservatory.catalog.pairs import Pair
 from geobservatory.engines import order
 from geobservatory.engines.publish import files_of, is_whole, products_folder, provenance
+from geobservatory.engines.registry import make_engine, require, takes_parts
 from geobservatory.events.model import Activation
 from geobservatory.hubs.access import Hubs
 from geobservatory.insar.dem_files import have_heights
+from geobservatory.mirror.archive import Archive
+from geobservatory.mirror.asked import fetch_asked
 from geobservatory.sentinel1.orbit_files import choose_orbit
 from geobservatory.sentinel1.safe import open_product
 from tasks.policies import RETRY_TRANSIENT
@@ -44,9 +47,11 @@ class Images(BaseModel):
 
 @task(**RETRY_TRANSIENT)
 def open_job(activation_id: str, pair_id: str) -> Job:
-    """Find a pair in the catalogue."""
-    with open_configured_catalog(settings_with_blocks()) as catalog:
+    """Find a pair in the catalogue, and see that its engine can work here."""
+    settings = settings_with_blocks()
+    with open_configured_catalog(settings) as catalog:
         activation = catalog.activation(activation_id)
+        require(order.engine_of(settings, activation.request))
         return Job(activation=activation, pair=catalog.pair(activation.id, pair_id))
 
 
@@ -54,13 +59,18 @@ def open_job(activation_id: str, pair_id: str) -> Job:
 def fetch_image(name: str, job: Job) -> Path:
     """Bring the bursts of a product that the area needs, from the hub that has them soonest.
 
+    All of it where the engine cannot do with a part.
+
     Its time is limited by the library, which knows what may take long: an order from an archive.
     """
     log, settings = get_run_logger(), settings_with_blocks()
+    engine = order.engine_of(settings, job.activation.request).name
     with open_configured_catalog(settings) as catalog:
-        fetched = Hubs(settings, catalog).fetch(
+        fetched = fetch_asked(
+            Hubs(settings, catalog),
+            Archive(settings, catalog),
             name,
-            area=shape(job.activation.request.area),
+            area=shape(job.activation.request.area) if takes_parts(engine) else None,
             polarisations=(order.polarisation(job.pair),),
             said=log.info,
         )
@@ -103,7 +113,7 @@ def begin(job: Job, orbits: tuple[str | None, str | None]) -> Interferogram:
         begun = catalog.begin_interferogram(
             job.activation.id,
             job.pair.id,
-            asked.engine or settings.engine.name,
+            order.engine_of(settings, asked).name,
             order.digest(settings, asked, job.pair, orbits),
             str(flow_run.id),
         )
@@ -132,10 +142,11 @@ def interfere(job: Job, begun: Interferogram, images: Images) -> None:
     )
     with open_configured_catalog(settings) as catalog:
         with (
+            catalog.reading_all((*job.pair.reference, *job.pair.secondary)),
             catalog.processing(settings.engine.concurrency),
             shown_progress(f"interferogram-{job.pair.id}") as progress,
         ):
-            result = order.make(begun.engine, request, progress)
+            result = make_engine(begun.engine, settings).make(request, progress)
         about = result.item["properties"]
         paths = (*images.reference, *images.secondary)
         catalog.finish_interferogram(
@@ -149,6 +160,7 @@ def interfere(job: Job, begun: Interferogram, images: Images) -> None:
             parameters=about["geobs:parameters"],
             provenance=provenance(result, paths, str(flow_run.id)),
             files=files_of(result, products),
+            footprint=result.item["geometry"],
         )
 
 

@@ -8,13 +8,15 @@ from pydantic import BaseModel, ConfigDict
 from shapely.geometry import shape
 
 from blocks.settings import settings_with_blocks
-from geobservatory.catalog.database import open_configured_catalog
+from geobservatory.catalog.database import Catalog, open_configured_catalog
 from geobservatory.catalog.pairs import Pair
 from geobservatory.events.model import Activation, Also
+from geobservatory.hubs.model import Product
 from geobservatory.pairs import select
 from geobservatory.pairs.passes import group_passes, share
 from geobservatory.pairs.predict import NextPass, predict_passes
 from geobservatory.pairs.select import Track, Wish
+from geobservatory.settings import Settings
 from tasks.policies import RETRY_TRANSIENT
 from tasks.scenes import window_of
 
@@ -56,6 +58,34 @@ class Plan(BaseModel):
         return tuple(track.waits_for for track in self.tracks if track.waits_for)
 
 
+def pairs_of_now(
+    settings: Settings, catalog: Catalog, activation: Activation, now: datetime
+) -> tuple[tuple[Track, ...], list[Product]]:
+    """Choose the pairs of every track among the scenes that the catalogue knows now.
+
+    Returns
+    -------
+    tracks, products
+        The products are all that were looked at, those of before the window too.
+    """
+    window, asked = window_of(activation, settings), activation.request
+    area = shape(asked.area)
+    events = {one.slug: one.time for one in catalog.events_of(activation.id)}
+    products = catalog.products(area, window.start - _HISTORY, window.stop)
+    wish = Wish(
+        area=area,
+        events=events,
+        until=window.stop,
+        now=now,
+        tracks=asked.tracks,
+        post_event=Also.POST_EVENT in asked.also,
+        chain=Also.CHAIN in asked.also,
+        alternatives=1,
+    )
+    recent = [one for one in products if one.stop >= window.start]
+    return tuple(select.choose_pairs(recent, wish)), products
+
+
 @task(**RETRY_TRANSIENT)
 def choose_pairs(activation: Activation) -> Plan:
     """Choose the pairs of every track among the scenes that the catalogue knows; record them."""
@@ -63,22 +93,10 @@ def choose_pairs(activation: Activation) -> Plan:
     window, asked = window_of(activation, settings), activation.request
     area = shape(asked.area)
     with open_configured_catalog(settings) as catalog:
-        events = {one.slug: one.time for one in catalog.events_of(activation.id)}
-        products = catalog.products(area, window.start - _HISTORY, window.stop)
-        wish = Wish(
-            area=area,
-            events=events,
-            until=window.stop,
-            now=now,
-            tracks=asked.tracks,
-            post_event=Also.POST_EVENT in asked.also,
-            chain=Also.CHAIN in asked.also,
-            alternatives=1,
-        )
-        recent = [one for one in products if one.stop >= window.start]
-        tracks = tuple(select.choose_pairs(recent, wish))
+        tracks, products = pairs_of_now(settings, catalog, activation, now)
         pairs = [pair for track in tracks for pair in track.pairs]
         catalog.record_pairs(activation.id, pairs, str(flow_run.id))
+    recent = [one for one in products if one.stop >= window.start]
     passes: tuple[NextPass, ...] = ()
     if now < window.stop:
         until = min(window.stop, now + _AHEAD)

@@ -1,5 +1,6 @@
 """Tasks that probe hubs, tell of their incidents, and show how they do."""
 
+import math
 from datetime import timedelta
 
 from prefect import get_run_logger, task
@@ -8,17 +9,20 @@ from prefect.events import emit_event
 
 from blocks.settings import settings_with_blocks
 from geobservatory.catalog.database import open_configured_catalog
+from geobservatory.catalog.subscriptions import LINKS_LAST
 from geobservatory.engines.publish import products_folder
 from geobservatory.notify.deliver import deliver, queue_incident
 from geobservatory.probing.check import check
 from geobservatory.probing.clock import RealClock
 from geobservatory.probing.page import write_page
 from geobservatory.probing.prober import Prober
-from geobservatory.probing.report import status_report
+from geobservatory.probing.report import HubReport, status_report
+from geobservatory.probing.statistics import Share
 from tasks.policies import RETRY_TRANSIENT
 
 _EVENT = "geobservatory.hub.incident"
 _DAYS = 30.0
+_DAYS_LISTED = 7
 
 
 @task(**RETRY_TRANSIENT)
@@ -54,13 +58,17 @@ def probe_hub(name: str) -> None:
 
 @task(**RETRY_TRANSIENT)
 def settle_measurements() -> None:
-    """Delete measurements that are older than they are kept, and send what waits to be sent."""
-    settings = settings_with_blocks()
+    """Forget what is older than it is kept, and send what waits to be sent."""
+    settings, now = settings_with_blocks(), RealClock().now()
     with open_configured_catalog(settings) as catalog:
-        old = RealClock().now() - timedelta(days=settings.probing.keep_days)
-        gone = catalog.prune_measurements(old)
+        gone = catalog.prune_measurements(now - timedelta(days=settings.probing.keep_days))
+        forgotten = catalog.forget_deliveries(now - timedelta(days=settings.programs.keep_days))
+        catalog.forget_links(now - LINKS_LAST)
         done = deliver(settings, catalog)
-    get_run_logger().info("%d old measurements deleted, %d notices sent", gone, done.sent)
+    get_run_logger().info(
+        "%d old measurements deleted, %d deliveries summed up, %d notices sent",
+        gone, forgotten, done.sent,
+    )  # fmt: skip
 
 
 @task(**RETRY_TRANSIENT)
@@ -71,20 +79,49 @@ def report_hubs() -> None:
         report = status_report(settings, catalog, RealClock().now(), _DAYS)
     write_page(report, products_folder(settings.data_dir) / "hubs")
     create_table_artifact(
-        [
-            {
-                "hub": one.hub.name,
-                "state": one.state,
-                "why": one.why,
-                "answers": f"{one.answers.value:.2%}",
-                "search": f"{one.search.quantile(0.5):.2f} s",
-                "download": f"{one.speed.quantile(0.5) / 1e6:.1f} MB/s",
-                "delay": f"{one.latency.quantile(0.5) / 3600:.1f} h",
-                "complete": "" if one.completeness is None else f"{one.completeness:.0%}",
-                "first": one.first,
-            }
-            for one in report.hubs
-        ],
+        [_row(one) for one in report.hubs],
         key="hubs",
         description=f"The hubs, {report.since:%F} to {report.at:%F %H:%M} UTC",
     )
+    create_table_artifact(
+        [
+            {
+                "hub": one.hub.name,
+                "day": f"{day.day}",
+                "type": kind,
+                "published": count,
+            }
+            for one in report.hubs
+            for day in one.days[-_DAYS_LISTED:]
+            for kind, count in day.published.items()
+        ],
+        key="hubs-published",
+        description=f"Products published in the last {_DAYS_LISTED} days",
+    )
+
+
+def _row(one: HubReport) -> dict[str, str | int]:
+    return {
+        "hub": one.hub.name,
+        "state": one.state,
+        "why": one.why,
+        "answers": _share(one.answers),
+        "search": _number(one.search.quantile(0.5), 1, "s", 2),
+        "first byte": _number(one.first_byte.quantile(0.5), 1, "s", 2),
+        "download": _number(one.speed.quantile(0.5), 1e6, "MB/s", 1),
+        "delay": _number(one.latency.quantile(0.5), 3600, "h", 1),
+        "published": sum(of.published for of in one.types.values()),
+        "first": one.first,
+        "complete": "" if one.completeness is None else f"{one.completeness:.0%}",
+        "online": _share(one.online),
+        "as checksums say": _share(one.integrity),
+        "tokens": _share(one.token),
+    }
+
+
+def _share(share: Share) -> str:
+    return f"{share.value:.2%}" if share.asked else ""
+
+
+def _number(value: float, unit: float, name: str, digits: int) -> str:
+    return "" if math.isnan(value) else f"{value / unit:.{digits}f} {name}"

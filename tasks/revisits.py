@@ -13,6 +13,7 @@ from geobservatory.events.model import Activation, ActivationState
 from geobservatory.hubs.access import Hubs
 from geobservatory.hubs.model import Query
 from geobservatory.settings import Settings
+from tasks.pairs import pairs_of_now
 from tasks.policies import RETRY_TRANSIENT
 from tasks.scenes import window_of
 
@@ -57,10 +58,22 @@ def has_news(activation: Activation) -> bool:
             found = Hubs(settings, catalog).search(query)
         except ConfigurationError:
             return False
-    new = sorted({scene.product.name for scene in found.scenes} - known)
-    for name in new:
-        log.info("%s: %s is new", activation.id, name)
-    return bool(new)
+        new = sorted({scene.product.name for scene in found.scenes} - known)
+        for name in new:
+            log.info("%s: %s is new", activation.id, name)
+        return bool(new) or _pairs_are_others(settings, catalog, activation, now)
+
+
+def _pairs_are_others(
+    settings: Settings, catalog: Catalog, activation: Activation, now: datetime
+) -> bool:
+    """Tell whether other pairs would be chosen now than were.
+
+    What the mirror or anybody's search has made known since is no news in a hub's answer.
+    """
+    tracks, _ = pairs_of_now(settings, catalog, activation, now)
+    best = {pair.id for track in tracks for pair in track.pairs if pair.rank == 0}
+    return best != {pair.id for pair in catalog.pairs(activation.id) if pair.rank == 0}
 
 
 @task(**RETRY_TRANSIENT, timeout_seconds=600)

@@ -3,12 +3,17 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from databases import fresh_database
 
 from geobservatory.catalog.embedded import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from browser import Page
+    from mail_servers import Mailbox
+    from people_world import World
 
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _EXTERNAL = os.environ.get("GEOBS_TEST_DATABASE_URL")
@@ -48,13 +53,63 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         server = str(_EXTERNAL)
     else:
         server = request.getfixturevalue("embedded").status().url
-    name = f"test_{uuid4().hex[:12]}"
-    engine = create_engine(
-        make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    with fresh_database(server) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def strip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the interferogram of a strip of Al Haouz, once; who changes it copies it."""
+    from test_34_simulation import plan_of
+
+    from geobservatory.engines import native
+    from geobservatory.engines.request import Heights, Request
+    from geobservatory.sandbox.scenario import Acquisition, find_scenario
+    from geobservatory.sandbox.simulate import simulate
+
+    folder = tmp_path_factory.mktemp("world")
+    dates = Acquisition(days=12, perpendicular_m=20.0), Acquisition(days=24, shift_lines=2)
+    plan = plan_of(find_scenario("al-haouz-2023"), *dates, bursts=2)
+    world = simulate(plan, folder, lambda lines: None)
+    out = tmp_path_factory.mktemp("strip") / "co-event-052-20230904T063742-20230916T063742"
+    one, other = ((path,) for path in world.products)
+    native.make(
+        Request(one, other, out, folder / "cache", heights=Heights(world.dem), orbits=folder)
     )
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    return out
+
+
+@pytest.fixture(scope="session")
+def mailbox() -> Iterator["Mailbox"]:
+    """One mail server for the portal of `site`."""
+    from mail_servers import mail_server
+
+    with mail_server() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def site(
+    embedded: EmbeddedPostgres,
+    tmp_path_factory: pytest.TempPathFactory,
+    strip: Path,
+    mailbox: "Mailbox",
+) -> Iterator["World"]:
+    """One portal with some activations, for all tests of its pages."""
+    from people_world import world
+
+    folder = tmp_path_factory.mktemp("people")
+    with (
+        fresh_database(str(embedded.status().url)) as address,
+        world(address, folder, strip, mailbox.port) as made,
+    ):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Page"]:
+    """Open a browser with one tab."""
+    from browser import browser
+
+    with browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened

@@ -390,6 +390,7 @@ def test_the_command_once(tmp_path: Path, environment: dict[str, str]) -> None:
     assert silent.returncode == 1 and silent.stderr.count("geobs: http") == 2
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on(tmp_path: Path, environment: dict[str, str]) -> None:
     """SIGKILL in the middle of a flood, again and again; at the end all is heard, each once."""
     flood = [

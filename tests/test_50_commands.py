@@ -24,7 +24,10 @@ EVENT = {
 }
 
 
-def geobs(*arguments: str, ok: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+def geobs(
+    *arguments: str, ok: bool | None = True, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command; a refusal is one line (`ok` False), unless it reports before (None)."""
     done = subprocess.run(
         [sys.executable, "-c", "from console.main import main; main()", *arguments],
         capture_output=True,
@@ -34,7 +37,7 @@ def geobs(*arguments: str, ok: bool = True, **variables: str) -> subprocess.Comp
     )
     if ok:
         assert done.returncode == 0, done.stderr
-    else:
+    elif ok is False:
         assert done.returncode == 1
         assert done.stderr.startswith("geobs: ")
         assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -81,6 +84,7 @@ def test_config_show_masks_secrets(tmp_path: Path) -> None:
         'database_url = "postgresql://me:geheim@h:5433/d?password=geheim"\n'
         '[[hubs]]\nname = "a"\nkind = "cdse"\naddress = "https://a"\npassword = "geheim"\n'
         '[notification]\nwebhook = "https://hooks.example.org/geheim"\n'
+        '[engine.command.environment]\nLICENSE_TOKEN = "geheim"\nTHREADS = "8"\n'
     )
     shown = geobs("config", "show", "--json", GEOBS_CONFIG=str(file))
     assert "geheim" not in shown.stdout
@@ -88,6 +92,9 @@ def test_config_show_masks_secrets(tmp_path: Path) -> None:
     assert values["database_url"]["value"] == "postgresql://me:********@h:5433/d"
     assert values["hubs[0].password"]["origin"] == f"{file}:6"
     assert values["engine.name"]["origin"] == "default"
+    assert values["engine.command.environment.THREADS"] == {
+        "key": "engine.command.environment.THREADS", "value": "8", "origin": f"{file}:11"
+    }  # fmt: skip
 
 
 def test_config_check_suggests(tmp_path: Path) -> None:

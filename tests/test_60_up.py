@@ -1,4 +1,4 @@
-"""The whole on one machine: real PostgreSQL, Prefect server and worker, killed at will."""
+"""The whole on one machine: real PostgreSQL, Prefect server, worker, portal, killed at will."""
 
 import json
 import os
@@ -8,18 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psutil
 import pytest
+import requests
 from test_50_commands import EVENT
+from web_forms import SAME, field
 
 from console.respond import patient_session
 from console.services import answers
 
 HTTP = patient_session()
+PASSWORD = "correct horse battery"
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -37,6 +41,7 @@ class System:
         self.folder = folder
         self.port, self.portal_port = free_port(), free_port()
         self.api = f"http://127.0.0.1:{self.port}/api"
+        self.portal = f"http://127.0.0.1:{self.portal_port}"
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("GEOBS_", "PREFECT_"))},
             "GEOBS_DATA_DIR": str(folder / "data"),
@@ -45,10 +50,12 @@ class System:
             "XDG_CONFIG_HOME": str(folder),
         }
 
-    def geobs(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def geobs(
+        self, *arguments: str, check: bool = True, given: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", "from console.main import main; main()", *arguments]
         done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=False
+            command, env=self.environment, input=given, capture_output=True, text=True, check=False
         )
         if check:
             assert done.returncode == 0, done.stderr + self.logs()
@@ -162,6 +169,74 @@ def test_the_form_of_the_prefect_ui_starts_an_activation(system: System) -> None
     assert found[0]["flow_run_id"] == run["id"]
 
 
+@pytest.fixture(scope="module")
+def operator(system: System) -> str:
+    """Account of an operator, as it is made at the console; the name."""
+    add = ("users", "add", "otto", "--role", "operator", "--password-stdin")
+    system.geobs(*add, given=f"{PASSWORD}\n")
+    return "otto"
+
+
+def test_a_program_asks_the_portal_and_a_flow_run_responds(system: System, operator: str) -> None:
+    made = system.json("tokens", "new", operator, "--name", "a program", "--scope", "activate")
+    shown = {"Authorization": f"Bearer {made['token']}"}
+    about = {"event_time": "2023-02-06T01:17:34Z", "name": "Pazarcık", "magnitude": 7.8}
+    wanted = {**EVENT, "properties": EVENT["properties"] | about}
+
+    def ask(headers: dict[str, str] = shown) -> requests.Response:
+        address = f"{system.portal}/api/activations"
+        return requests.post(address, json=wanted, headers=headers, timeout=90)
+
+    assert ask({}).status_code == 401
+    with ThreadPoolExecutor(3) as three:
+        told = list(three.map(lambda _: ask(), range(3)))
+    assert sorted(one.status_code for one in told) == [200, 200, 201], [one.text for one in told]
+    (identifier,) = {one.json()["activation"]["id"] for one in told}
+    assert {one.json()["started"] for one in told} == {"its flow is started"}
+    run = responded(system, identifier, "Pazarcık")
+    # Again when the flow run has ended: neither another activation nor another flow run.
+    assert (again := ask()).status_code == 200
+    assert again.json()["activation"]["id"] == identifier
+    assert [one["id"] for one in system.flow_runs(identifier)] == [run]
+    read = requests.get(f"{system.portal}/api/activations/{identifier}", timeout=30).json()
+    assert (read["id"], read["state"]) == (identifier, "waiting")
+
+
+def test_a_person_asks_on_the_web_and_a_flow_run_responds(system: System, operator: str) -> None:
+    browser = requests.Session()
+    browser.headers.update(SAME)
+
+    def send(path: str, **form: str) -> requests.Response:
+        form["form_token"] = field(browser.get(f"{system.portal}{path}", timeout=30).text)
+        return browser.post(f"{system.portal}{path}", form, timeout=90, allow_redirects=False)
+
+    assert send("/login", name=operator, password=PASSWORD).status_code == 303
+    about = {"event_type": "earthquake", "event_time": "2019-07-06T03:19:53", "name": "Ridgecrest"}
+    place = {"latitude": "35.77", "longitude": "-117.6", "magnitude": "7.1"}
+    told = [send("/request", **about, **place) for _ in range(2)]
+    assert [one.status_code for one in told] == [303, 303], [one.text for one in told]
+    first, second = (one.headers["Location"].removeprefix("/activations/") for one in told)
+    identifier = first.removesuffix("?asked=recorded")
+    assert second == f"{identifier}?asked=known"
+    run = responded(system, identifier, "Ridgecrest")
+    assert [one["id"] for one in system.flow_runs(identifier)] == [run]
+    page = browser.get(f"{system.portal}/activations/{first}", timeout=30).text
+    assert "Ridgecrest" in page and "its flow is started" in page
+
+
+def responded(system: System, identifier: str, name: str) -> str:
+    """Wait until the one flow run of an activation has done what it can; its number."""
+    (run,) = system.flow_runs(identifier)
+    flow = HTTP.get(f"{system.api}/flows/{run['flow_id']}", timeout=10).json()
+    assert flow["name"] == "respond-to-event"
+    assert run["parameters"]["request"]["name"] == name
+    until(lambda: state(system, run["id"]) == "COMPLETED")
+    (listed,) = (one for one in system.json("events") if one["id"] == identifier)
+    assert (listed["name"], listed["state"]) == (name, "waiting")
+    assert listed["flow_run_id"] == run["id"]
+    return str(run["id"])
+
+
 def test_what_is_scheduled_gets_runs(system: System) -> None:
     wanted = {
         "deployments": {"name": {"any_": ["revisit"]}},
@@ -185,7 +260,7 @@ def test_what_is_killed_is_started_again_and_nothing_is_lost(system: System, nam
     os.kill(old, signal.SIGKILL)
     until(lambda: system.pid(name) not in (None, old))
     until(lambda: answers(f"{system.api}/health"))
-    until(lambda: answers(f"http://127.0.0.1:{system.portal_port}/healthz"))
+    until(lambda: answers(f"{system.portal}/healthz"))
     assert system.json("events") == before
 
 

@@ -1,6 +1,7 @@
 """The main job through the real thing: it waits, goes on when an image comes, repeats nothing."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -109,6 +110,22 @@ def activation(world: World) -> str:
     return identifier
 
 
+@pytest.fixture(scope="module")
+def mapped(world: World, activation: str) -> str:
+    """Have the image from after the event come, and its map made."""
+    world.set_clock(datetime.now(UTC))
+    # As a mirror would say it, or a hub's subscription; nobody waits for the schedule.
+    published = {
+        "id": str(uuid4()),
+        "event": "geobservatory.product.published",
+        "occurred": datetime.now(UTC).isoformat(),
+        "resource": {"prefect.resource.id": "geobservatory.product.S1A_IW_SLC"},
+    }
+    HTTP.post(f"{world.system.api}/events", json=[published], timeout=10).raise_for_status()
+    world.in_state(activation, "complete")
+    return activation
+
+
 def test_what_is_not_there_yet_is_waited_for_and_said(world: World, activation: str) -> None:
     found = world.show(activation)
     assert "waits for track 52: an image from after the event" in found["reason"]
@@ -127,17 +144,8 @@ def test_what_is_not_there_yet_is_waited_for_and_said(world: World, activation: 
     assert len(world.system.flow_runs(activation)) == before
 
 
-def test_an_image_that_comes_is_made_into_a_map(world: World, activation: str) -> None:
-    world.set_clock(datetime.now(UTC))
-    # As a mirror would say it, or a hub's subscription; nobody waits for the schedule.
-    published = {
-        "id": str(uuid4()),
-        "event": "geobservatory.product.published",
-        "occurred": datetime.now(UTC).isoformat(),
-        "resource": {"prefect.resource.id": "geobservatory.product.S1A_IW_SLC"},
-    }
-    HTTP.post(f"{world.system.api}/events", json=[published], timeout=10).raise_for_status()
-    found = world.in_state(activation, "complete")
+def test_an_image_that_comes_is_made_into_a_map(world: World, mapped: str) -> None:
+    found = world.show(mapped)
     assert found["reason"] == "2 of 2 maps made"
     shown = next(one for one in found["interferograms"] if one["pair_id"].startswith("co-event"))
     assert shown["verdict"] in ("good", "usable with care")
@@ -152,34 +160,98 @@ def test_an_image_that_comes_is_made_into_a_map(world: World, activation: str) -
     against = compare(made, world.folder / "world")
     assert abs(against.moved_mm) > 40
     assert against.error_mm < 3
-    assert world.artifact(f"map-{activation}-{shown['pair_id']}").startswith("data:image/jpeg")
+    assert world.artifact(f"map-{mapped}-{shown['pair_id']}").startswith("data:image/jpeg")
 
 
-def test_again_nothing_is_made_that_is_there(world: World, activation: str) -> None:
+def test_again_nothing_is_made_that_is_there(world: World, mapped: str) -> None:
     before = _files(world)
-    _retry(world, activation)
+    _retry(world, mapped)
     assert _files(world) == before
 
 
-def test_a_better_orbit_makes_a_version_that_supersedes(world: World, activation: str) -> None:
+@pytest.mark.slow
+def test_a_better_orbit_makes_a_version_that_supersedes(world: World, mapped: str) -> None:
     for orbit in world.made.orbits:
         (world.folder / "orbits" / orbit.name).write_bytes(orbit.read_bytes())
-    _retry(world, activation)
-    found = world.show(activation)
+    _retry(world, mapped)
+    found = world.show(mapped)
     versions = [(one["version"], one["state"]) for one in found["interferograms"]]
     assert sorted(versions) == [(1, "superseded")] * 2 + [(2, "complete")] * 2
     assert "-v2/" in Path(found["page"]).read_text()
 
 
-def test_what_was_damaged_is_made_again(world: World, activation: str) -> None:
+@pytest.mark.slow
+def test_what_was_damaged_is_made_again(world: World, mapped: str) -> None:
     before = _files(world)
     spoilt = next(name for name in before if name.endswith("-v2/los_displacement.tif"))
     (world.folder / "data" / "products" / spoilt).write_bytes(b"nothing")
-    _retry(world, activation)
+    _retry(world, mapped)
     after = _files(world)
     assert after[spoilt] == before[spoilt]
-    done = world.system.geobs("export", activation, "--out", str(world.folder / "stick"))
+    done = world.system.geobs("export", mapped, "--out", str(world.folder / "stick"))
     assert "index.html" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_program_of_ones_own_makes_them_by_one_setting(world: World, mapped: str) -> None:
+    """The engine is another; flow, products and metadata are the same."""
+    native = _metadata(world, world.show(mapped))
+    # A program that is not there is said before anything is fetched or made.
+    _set_engine(world, ["no-such-program"])
+    world.system.geobs("retry", mapped)
+    until(lambda: world.show(mapped)["state"] != "complete", 240)
+    found = world.in_state(mapped, "failed")
+    assert "no-such-program is missing: install it" in json.dumps(found)
+    program = Path(__file__).with_name("own_program.py")
+    _set_engine(
+        world,
+        [sys.executable, str(program), "{inputs}", "{outputs}", "{work}",
+         "--world", str(world.folder / "world"), "--positive", "toward"],
+    )  # fmt: skip
+    _retry(world, mapped)
+    shown = world.show(mapped)
+    made = _metadata(world, shown)
+    assert made.keys() == native.keys()
+    for pair, item in made.items():
+        assert item["properties"].keys() == native[pair]["properties"].keys()
+        assert item["assets"].keys() >= native[pair]["assets"].keys()
+        assert item["properties"]["geobs:engine"] == "command"
+    newest = [one for one in shown["interferograms"] if one["state"] == "complete"]
+    assert {one["version"] for one in newest} == {3}
+    for one in newest:
+        against = compare(
+            world.folder / "data" / "products" / one["folder"], world.folder / "world"
+        )
+        assert against.error_mm < 1
+    assert "-v3/" in Path(shown["page"]).read_text()
+
+
+def _set_engine(world: World, run: list[str]) -> None:
+    profile = world.folder / "geobs.toml"
+    text = profile.read_text().partition("[engine]")[0]
+    profile.write_text(
+        f"""{text}[engine]
+name = "command"
+[engine.command]
+program = "own"
+run = {json.dumps(run)}
+[engine.command.outputs.wrapped_phase]
+file = "wrapped.tif"
+positive = "toward"
+[engine.command.outputs.coherence]
+file = "coherence.tif"
+"""
+    )
+
+
+def _metadata(world: World, shown: dict[str, Any]) -> dict[str, Any]:
+    """Give the metadata of the newest map of each pair."""
+    products = world.folder / "data" / "products"
+    return {
+        one["pair_id"]: json.loads((products / one["folder"] / "metadata.json").read_text())
+        for one in shown["interferograms"]
+        if one["state"] == "complete"
+    }
 
 
 def _retry(world: World, activation: str) -> None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run a command with what tests need beyond Python: GEOBS_TEST_DATABASE_URL naming a PostgreSQL that
-# has PostGIS, so that the catalogue's tests run there too, and Chromium for the pages. On Debian as
-# root both are installed; elsewhere this says which tests will be skipped.
+# has PostGIS, so that the catalogue's tests run there too, Chromium for the pages, and GDAL's
+# programs. On Debian as root all are installed; elsewhere this says which tests will be skipped.
 set -u
 
 start() {
@@ -36,6 +36,15 @@ browser() {
         chromium fonts-dejavu-core; } >/dev/null 2>&1
 }
 
+gdal() {
+    command -v ogrinfo >/dev/null && return 0
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    export DEBIAN_FRONTEND=noninteractive
+    { timeout 120 apt-get update && timeout 400 apt-get install -y --no-install-recommends \
+        gdal-bin; } >/dev/null 2>&1
+}
+
+gdal || echo "make: no GDAL programs here and none could be installed: a test will be skipped"
 browser || echo "make: no Chromium here and none could be installed: tests of pages will be skipped"
 if [ -z "${GEOBS_TEST_DATABASE_URL:-}" ]; then
     start || echo "make: no PostGIS here and none could be installed: its test will be skipped"
