@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -197,6 +198,21 @@ def test_four_hubs_together_and_the_catalogue(
         assert {name: (one.asked, one.well) for name, one in health.items()} == dict.fromkeys(
             ("asf", "cdse", "dhus", "dhus-2"), (2, 2)
         )
+
+
+def test_many_who_enter_the_same_new_products_at_once(database_url: str) -> None:
+    names = [f"{NAME[:-4]}{number:04X}" for number in range(400)]
+    together = threading.Barrier(4, timeout=20)
+
+    def enter(hub: str) -> None:
+        for name in names:
+            together.wait()
+            catalog.record_offers([offer(hub, name)])
+
+    hubs = ("a", "b", "c", "d")
+    with open_catalog(database_url) as catalog, ThreadPoolExecutor(len(hubs)) as threads:
+        list(threads.map(enter, hubs, timeout=60))
+        assert all(catalog.offered(hub, names) == set(names) for hub in hubs)
 
 
 def test_a_bad_day_of_all_but_one(addresses: Addresses, database_url: str, tmp_path: Path) -> None:

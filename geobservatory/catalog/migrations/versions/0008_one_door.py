@@ -14,7 +14,7 @@ _UUID = "(OVERLAY(OVERLAY(md5(name) PLACING '8' FROM 13) PLACING '8' FROM 17))::
 
 def upgrade() -> None:
     op.add_column("scenes", sa.Column("uuid", sa.Uuid(), sa.Computed(_UUID, persisted=True)))
-    op.create_index("ix_scenes_uuid", "scenes", ["uuid"], unique=True)
+    op.create_index("ix_scenes_uuid", "scenes", ["uuid"])
     op.create_index("ix_scenes_start_time", "scenes", ["start_time", "name"])
     op.add_column(
         "offers",
