@@ -38,8 +38,8 @@ class SceneRow(Boxed, Base):
         CheckConstraint("start_time < stop_time", name="times_in_order"),
         CheckConstraint("relative_orbit BETWEEN 1 AND 175", name="relative_orbit"),
         CheckConstraint("direction IN ('ascending', 'descending')", name="direction_known"),
-        # As unique as the name, and not said to be: of two who enter a product at once, one would fail
-        # at it, since ON CONFLICT waits at the index of the name alone.
+        # As unique as the name, and not said to be: of two who enter a product at once, one would
+        # fail at it, since ON CONFLICT waits at the index of the name alone.
         Index("ix_scenes_uuid", "uuid"),
         Index("ix_scenes_start_time", "start_time", "name"),
         Index("ix_scenes_track", "relative_orbit", "start_time"),
