@@ -10,8 +10,11 @@ from shapely.geometry.base import BaseGeometry
 from test_34_simulation import plan_of
 
 from geobservatory.catalog.database import open_catalog
-from geobservatory.errors import InputError
+from geobservatory.errors import InputError, TransientError
 from geobservatory.hubs.access import Hubs
+from geobservatory.mirror.archive import Archive
+from geobservatory.mirror.asked import fetch_asked
+from geobservatory.mirror.verify import verify
 from geobservatory.sandbox.scenario import Acquisition, find_scenario
 from geobservatory.sandbox.servers.asf import AsfConfig
 from geobservatory.sandbox.servers.cdse import CdseConfig
@@ -21,6 +24,8 @@ from geobservatory.sandbox.simulate import simulate
 from geobservatory.sentinel1.bursts import place_bursts
 from geobservatory.sentinel1.measurement import open_measurement
 from geobservatory.sentinel1.safe import open_product
+from geobservatory.settings.mirror import Mirror, Stream
+from geobservatory.transfer.archive import bytes_in
 
 HUBS = (
     DhusConfig(name="dhus", concurrent=4),
@@ -105,6 +110,38 @@ def test_the_whole_where_no_hub_gives_parts(
             )
     assert fetched.path.read_bytes() == product.read_bytes()
     assert "no hub gives a part of it: the whole is fetched" in said
+
+
+def test_more_bursts_of_a_part_keep_to_the_mark_of_the_mirror(
+    addresses: Addresses, product: Path, area: BaseGeometry, tmp_path: Path, database_url: str
+) -> None:
+    name, whole, told = name_of(product), product.stat().st_size, list[int]()
+    first, second, _ = place_bursts(open_product(product))
+    start = first.footprint.difference(second.footprint).buffer(-0.005)
+    settings = settings_of(addresses, tmp_path)
+
+    def bursts(over: BaseGeometry, disk: int) -> list[int]:
+        mirror = Mirror(disk_gb=disk / 1e9, high_water=1, streams=(Stream(name="slc"),))
+        archive = Archive(settings.model_copy(update={"mirror": mirror}), catalog)
+        fetched = fetch_asked(
+            Hubs(archive.settings, catalog), archive, name, area=over, wait=lambda seconds: None,
+            told=lambda progress: told.append(sum(catalog.used_bytes().values())),
+        )  # fmt: skip
+        assert fetched.path == archive.part(name) and not verify(archive)
+        assert catalog.used_bytes() == {"": bytes_in(fetched.path)}
+        return [one.burst.index for one in place_bursts(open_product(fetched.path))]
+
+    with open_catalog(database_url) as catalog:
+        assert bursts(area, whole) == [2] and set(told) == {whole}
+        (there,) = catalog.used_bytes().values()
+        assert there < whole
+        with pytest.raises(TransientError, match=r"mirror\.disk_gb"):
+            bursts(start, there + whole - 1)
+        assert catalog.used_bytes() == {"": there}
+        told.clear()
+        # What is here is read as it is, whatever the mark.
+        assert bursts(area, 1) == [2] and not told
+        assert bursts(start, there + whole + 1) == [0, 2] and set(told) == {there + whole}
 
 
 def test_an_area_elsewhere_is_refused_before_pixels_come(

@@ -173,17 +173,18 @@ class MirrorQueries(Sessions):
             )
             return True
 
-    def grow(self, name: str, size: int, room: Room) -> bool:
-        """Count so many bytes beside the file of a whole product, if they fit; 0 for none again."""
+    def count_as(self, name: str, size: int, room: Room | None) -> bool:
+        """Count a product that is here with so many bytes, if they fit; where no room is given, so.
+
+        More of it comes, or another content beside it: what is here stays readable meanwhile.
+        """
         with self._transaction() as session:
             row = session.get(MirrorRow, name)
-            if row is None or row.state != "held":
-                return size == 0
-            path = Path(row.path)
-            needs = (path.stat().st_size if path.is_file() else 0) + size
-            if size and not _fits(session, name, row.stream, needs, room):
+            if row is None or row.state not in READABLE:
+                return room is None
+            if room is not None and not _fits(session, name, row.stream, size, room):
                 return False
-            row.size_bytes = needs
+            row.size_bytes = size
             return True
 
     def keep_entry(self, entry: Held, what: str = "", detail: str = "") -> None:

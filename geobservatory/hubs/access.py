@@ -6,45 +6,47 @@ with open_configured_catalog(settings) as catalog:
     fetched = hubs.fetch(found.scenes[0].product.name)
 """
 
-import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random, SystemRandom
 
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy.exc import SQLAlchemyError
 
 from geobservatory.catalog.database import Catalog
 from geobservatory.errors import ConfigurationError, NotFoundError, TransientError
-from geobservatory.hubs.choice import Choice, Estimate
+from geobservatory.hubs.choice import Estimate
 from geobservatory.hubs.connector import Connector
 from geobservatory.hubs.connectors import connect
 from geobservatory.hubs.federation import DEADLINE_S, Answer, Found, find, search
 from geobservatory.hubs.keeping import keep_product
+from geobservatory.hubs.learned import Learned
 from geobservatory.hubs.mirror import with_mirror
 from geobservatory.hubs.model import Offer, Query, Scene
-from geobservatory.hubs.outlook import Outlook, outlook
 from geobservatory.hubs.part import fetch_part
-from geobservatory.settings.model import Hub, HubKind, Settings
+from geobservatory.settings.model import Hub, Settings
 from geobservatory.transfer.archive import ZIP, archive_folder, whole_path
-from geobservatory.transfer.attempt import Growing, Measurement, Told
+from geobservatory.transfer.attempt import Growing, Told
 from geobservatory.transfer.download import Delivery, bring, download
 from geobservatory.transfer.inside import Inside
 from geobservatory.transfer.partial import find_partial
 from geobservatory.transfer.slots import CatalogSlots, FileSlots, Slots
 from geobservatory.transfer.source import Source
 
-_LOG = logging.getLogger(__name__)
 # How often a product that was ordered is asked for again, where the hub does not say.
 _ASK_AGAIN_S, _LONGEST_S = 30.0, 600.0
 _PATIENCE_S = 86_400.0
-_OUTLOOK_S = 2.0
 
 Said = Callable[[str], None]
+Room = Callable[[Scene], AbstractContextManager[None]]
+
+
+def _no_mark(scene: Scene) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -93,20 +95,19 @@ class Hubs:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._catalog, self._now = catalog, now
-        self._chance = chance or SystemRandom()
         self._archive = archive_folder(settings.data_dir)
         given, hubs = connectors or {}, settings.hubs if catalog is None else with_mirror(settings)
         self._settings = {hub.name: hub for hub in hubs}
         self._connectors = [
             given.get(hub.name) or connect(hub, settings.data_dir, catalog) for hub in hubs
         ]
-        self._outlook, self._looked = Outlook(), -_OUTLOOK_S
         limits = {hub.name: hub.max_concurrent_downloads for hub in hubs}
         self.slots: Slots
         if catalog is None:
             self.slots = FileSlots(settings.data_dir / "slots", limits)
         else:
             self.slots = CatalogSlots(catalog.engine, limits)
+        self._learned = Learned(self._settings, self.slots, catalog, chance or SystemRandom(), now)
 
     def search(
         self,
@@ -129,7 +130,7 @@ class Hubs:
             one for one in self._asked(only) if _may_have(self._settings[one.name], query, began)
         ]
         found = search(asked, query, deadline_s=deadline_s, told=told, answered=answered)
-        self._keep(found, began)
+        self._learned.keep(found, began)
         return found
 
     def find(self, name: str, *, only: str | None = None, deadline_s: float = DEADLINE_S) -> Scene:
@@ -144,7 +145,7 @@ class Hubs:
         """
         began = self._now()
         found = find(self._asked(only), name, deadline_s=deadline_s)
-        self._keep(found, began)
+        self._learned.keep(found, began)
         if found.scenes:
             return found.scenes[0]
         silent = "; ".join(str(one.failure) for one in found.answers if one.failure is not None)
@@ -155,7 +156,7 @@ class Hubs:
 
     def estimate(self, scene: Scene, missing: int | None = None) -> list[Estimate]:
         """Tell which hub would deliver a scene when, the soonest first."""
-        return self._choice().rank(scene.offers, self._now(), missing)
+        return self._learned.choice().rank(scene.offers, self._now(), missing)
 
     def fetch(
         self,
@@ -166,6 +167,7 @@ class Hubs:
         folder: Path | None = None,
         only: str | None = None,
         scene: Scene | None = None,
+        room: Room = _no_mark,
         told: Told | None = None,
         said: Said | None = None,
         patience_s: float = _PATIENCE_S,
@@ -190,6 +192,8 @@ class Hubs:
             From this hub alone.
         scene
             What `find` has just told of it; asked for where None.
+        room
+            Holds the room that it needs while it comes; entered only if more of it is to come.
         told
             Called now and then with how far it is.
         said
@@ -212,41 +216,42 @@ class Hubs:
             here = find_partial(name, path.parent, area, polarisations)
             if here is not None:
                 return Fetched(here, None)
-        while True:
-            scene = scene or self.find(name, only=only)
-            estimates = self.estimate(scene)
-            if said is not None:
-                said(f"from {estimates[0].why}")
-            if area is not None:
-                part = self._part(scene, estimates, area, polarisations, path.parent, told, wait)
-                if part is not None:
-                    return self._kept(part, scene, folder)
+        scene = scene or self.find(name, only=only)
+        with room(scene):
+            while True:
+                estimates = self.estimate(scene)
                 if said is not None:
-                    said("no hub gives a part of it: the whole is fetched")
-            left = max(0.0, deadline - time.monotonic())
-            delivery = download(
-                path,
-                [self.source(one.offer) for one in estimates],
-                slots=self.slots,
-                measured=self._measured(scene),
-                told=told,
-                expected=self._expected(scene, estimates),
-                patience_s=left,
-                wait=wait,
-            )
-            if delivery.path is not None:
-                return self._kept(Fetched(delivery.path, delivery.hub), scene, folder)
-            pause = min(_LONGEST_S, 2 * pause)
-            after = pause if delivery.retry_after_s is None else delivery.retry_after_s
-            if time.monotonic() + after > deadline:
-                raise TransientError(
-                    f"{name}: ordered from the long-term archive of {delivery.hub}; not there yet"
+                    said(f"from {estimates[0].why}")
+                if area is not None:
+                    part = self._part(
+                        scene, estimates, area, polarisations, path.parent, told, wait
+                    )
+                    if part is not None:
+                        return self._kept(part, scene, folder)
+                    if said is not None:
+                        said("no hub gives a part of it: the whole is fetched")
+                left = max(0.0, deadline - time.monotonic())
+                delivery = download(
+                    path,
+                    [self.source(one.offer) for one in estimates],
+                    slots=self.slots,
+                    measured=self._learned.measured(scene),
+                    told=told,
+                    expected=self._learned.expected(scene, estimates),
+                    patience_s=left,
+                    wait=wait,
                 )
-            if said is not None:
-                where = f"the long-term archive of {delivery.hub}"
-                said(f"ordered from {where}; asked again in {after:.0f} s")
-            wait(after)
-            scene = None
+                if delivery.path is not None:
+                    return self._kept(Fetched(delivery.path, delivery.hub), scene, folder)
+                pause = min(_LONGEST_S, 2 * pause)
+                after = pause if delivery.retry_after_s is None else delivery.retry_after_s
+                ordered = f"ordered from the long-term archive of {delivery.hub}"
+                if time.monotonic() + after > deadline:
+                    raise TransientError(f"{name}: {ordered}; not there yet")
+                if said is not None:
+                    said(f"{ordered}; asked again in {after:.0f} s")
+                wait(after)
+                scene = self.find(name, only=only)
 
     def _part(
         self,
@@ -265,7 +270,7 @@ class Hubs:
             area,
             polarisations=polarisations,
             slots=self.slots,
-            measured=self._measured(scene, "bursts"),
+            measured=self._learned.measured(scene, "bursts"),
             told=told,
             wait=wait,
         )
@@ -289,7 +294,7 @@ class Hubs:
             growing,
             sorted(sources, key=lambda one: place.get(one.hub, len(place))),
             slots=self.slots,
-            measured=self._measured(scene, part),
+            measured=self._learned.measured(scene, part),
             # Somebody waits for the next byte: whoever is ready is better than who is fastest.
             patience_s=patience_s,
             wait=wait,
@@ -328,66 +333,6 @@ class Hubs:
 
     def _connector(self, hub: str) -> Connector:
         return next(one for one in self._connectors if one.name == hub)
-
-    def _choice(self) -> Choice:
-        """Make the choice with what the catalogue knows now: others learn as well."""
-        # Of seconds ago is of now: a mirror asks several times a second.
-        if self._catalog is not None and time.monotonic() - self._looked >= _OUTLOOK_S:
-            self._looked = time.monotonic()
-            self._outlook = outlook(self._catalog, self._settings, self._now())
-        return self._chosen_by()
-
-    def _chosen_by(self) -> Choice:
-        return Choice(
-            hubs=self._settings,
-            experience=self._outlook.experience,
-            in_use=self.slots.in_use,
-            used=self._used,
-            chance=self._chance,
-            incidents=self._outlook.incidents,
-        )
-
-    def _used(self, hub: str, since: datetime) -> int:
-        return 0 if self._catalog is None else self._catalog.received_bytes(hub, since)
-
-    def _expected(self, scene: Scene, estimates: Sequence[Estimate]) -> Callable[[Source], float]:
-        """Follow what is learned meanwhile; the draw of the beginning stays, or it would waver."""
-        choice = self._chosen_by()
-        drawn = {one.offer.hub: one.drawn - one.seconds for one in estimates}
-
-        def expected(source: Source) -> float:
-            now = self._now()
-            offers = [offer for offer in scene.offers if offer.hub == source.hub]
-            return choice.rank(offers, now)[0].seconds + drawn[source.hub]
-
-        return expected
-
-    def _measured(self, scene: Scene, part: str = "") -> Callable[[Measurement], None]:
-        offers = {offer.hub: offer for offer in scene.offers}
-
-        def measured(one: Measurement) -> None:
-            self._outlook.experience.add(one)
-            if self._catalog is None:
-                return
-            try:
-                self._catalog.record_transfer(offers[one.hub], one, part)
-            except (SQLAlchemyError, TransientError) as error:
-                # What came is worth more than the note of how it came.
-                _LOG.warning("a transfer was not recorded: %s", type(error).__name__)
-
-        return measured
-
-    def _keep(self, found: Found, began: datetime) -> None:
-        if self._catalog is not None:
-            self._catalog.record_answers(found.answers, began)
-            self._catalog.record_scenes([self._of_others(scene) for scene in found.scenes])
-
-    def _of_others(self, scene: Scene) -> Scene:
-        """Leave out what lies in the archive: of that the inventory tells, as long as it does."""
-        others = tuple(
-            one for one in scene.offers if self._settings[one.hub].kind is not HubKind.MIRROR
-        )
-        return replace(scene, offers=others)
 
 
 def _may_have(hub: Hub, query: Query, now: datetime) -> bool:

@@ -22,7 +22,6 @@ def fetch_asked(
     archive: Archive,
     name: str,
     *,
-    only: str | None = None,
     said: Callable[[str], None] | None = None,
     **how: Any,
 ) -> Fetched:
@@ -43,13 +42,9 @@ def fetch_asked(
     NotFoundError, ConfigurationError, DiskFullError
         See `Hubs.fetch`.
     """
-    # Of what is here already, in part or whole, hubs are asked only if more of it is to come.
-    if not archive.streams or archive.catalog.held(name) is not None:
-        fetched = hubs.fetch(name, only=only, said=said, **how)
-    else:
-        scene = hubs.find(name, only=only)
-        with _room_for(archive, scene, said):
-            fetched = hubs.fetch(name, only=only, said=said, scene=scene, **how)
+    if archive.streams:
+        how["room"] = lambda scene: _room_for(archive, scene, said)
+    fetched = hubs.fetch(name, said=said, **how)
     if fetched.path.is_file() and archive.part(name).is_dir():
         drop_part(archive, name)
     return fetched
@@ -59,26 +54,29 @@ def fetch_asked(
 def _room_for(archive: Archive, scene: Scene, said: Callable[[str], None] | None) -> Iterator[None]:
     name, catalog = scene.product.name, archive.catalog
     with catalog.bringing(name) as ours:
-        # Somebody else brings it and has counted it, or a killed process had.
-        if not ours or catalog.inventory_entry(name) is not None:
+        # Somebody else brings it and has counted it.
+        if not ours:
             yield
             return
+        # What a killed process had counted for it is counted anew.
+        settle(archive, name)
         _reserve(archive, scene, said)
         try:
             yield
         finally:
             # What came is entered; what did not gives its room back, but for what was begun.
-            there = catalog.inventory_entry(name)
-            if there is not None and there.state == "coming":
-                settle(archive, name)
+            settle(archive, name)
 
 
 def _reserve(archive: Archive, scene: Scene, said: Callable[[str], None] | None) -> None:
     product, path = scene.product, archive.whole(scene.product.name)
     size = max((one.size for one in scene.offers if one.size is not None), default=USUAL_BYTES)
-    room = archive.mark(archive.high, "")
+    room, there = archive.mark(archive.high, ""), archive.catalog.held(product.name)
 
     def reserve() -> bool:
+        # What is here of it stays, and stays readable, until all has come.
+        if there is not None:
+            return archive.catalog.count_as(product.name, there.size + size, room)
         return archive.catalog.reserve(
             product.name, "", path, product.start, size, room, archive.now()
         )

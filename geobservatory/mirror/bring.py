@@ -22,6 +22,7 @@ from geobservatory.mirror.books import changed_folder, quarantined, settle
 from geobservatory.mirror.leave import drop_part
 from geobservatory.mirror.roll import Told as Went
 from geobservatory.mirror.roll import make_room
+from geobservatory.transfer.archive import bytes_in
 from geobservatory.transfer.attempt import Progress
 from geobservatory.transfer.part import DiskFullError
 from geobservatory.transfer.room import FULL
@@ -141,7 +142,8 @@ class Bringer:
         """Fetch what upstream has changed beside the old one, which it then takes the place of."""
         name, archive = entry.name, self.archive
         room = archive.mark(archive.high, entry.stream)
-        if not archive.catalog.grow(name, size, room):
+        old = archive.whole(name)
+        if not archive.catalog.count_as(name, bytes_in(old) + size, room):
             return Brought(name, Outcome.NO_ROOM, "no room for the old one and the new")
         beside = changed_folder(archive, name)
         try:
@@ -157,7 +159,7 @@ class Bringer:
                 now, path = archive.now(), archive.whole(name)
                 came = keep_product(archive.catalog, scene, path, now, said)
         finally:
-            archive.catalog.grow(name, 0, room)
+            archive.catalog.count_as(name, bytes_in(old), None)
             shutil.rmtree(beside, ignore_errors=True)
         return self._came(name, fetched.hub or "", came)
 
