@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     users.command()(disable)
     users.command()(enable)
     users.command()(role)
+    users.command()(country)
     app.add_typer(users, name="users")
 
 
@@ -60,6 +61,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
             {
                 "name": one.name,
                 "role": one.role,
+                "country": one.country,
                 "vouched_for_by": one.subject.partition(" ")[0] if one.subject else None,
                 "created_at": one.created_at,
                 "disabled_at": one.disabled_at,
@@ -69,7 +71,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     if as_json:
         print_json(found)
         return
-    columns = ("name", "role", "vouched_for_by", "created_at", "disabled_at")
+    columns = ("name", "role", "country", "vouched_for_by", "created_at", "disabled_at")
     print_table("", columns, [[one[column] for column in columns] for one in found])
 
 
@@ -120,6 +122,25 @@ def role(name: _Name, role: Annotated[Role, typer.Argument(help="What it may.")]
     with recorded("user.role", f"{name.lower()} {role}") as catalog:
         catalog.set_role(name, role)
     print(f"{name.lower()}: {role}")
+
+
+def country(
+    name: _Name,
+    country: Annotated[
+        str | None, typer.Argument(help="In English, as on the maps; none: it is not known.")
+    ] = None,
+) -> None:
+    """Note where somebody works, for the statistics of the service.
+
+    Example: geobs users country maria Morocco
+    """
+    from console.recording import recorded
+    from portal.people.countries import country_named
+
+    known = country_named(country) if country and country.strip() else None
+    with recorded("user.country", f"{name.lower()} {known or ''}".strip()) as catalog:
+        catalog.set_country(name, known)
+    print(f"{name.lower()}: {known or 'country not known'}")
 
 
 def _asked_for(from_stdin: bool) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from geobservatory.catalog.database import Catalog, open_catalog
 from geobservatory.catalog.deliveries import Delivered
 from geobservatory.hubs.model import Offer, Scene
+from geobservatory.settings.portal import Role
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -84,6 +85,9 @@ def test_users_and_publications_are_counted_by_the_day(catalog: Catalog) -> None
     fill(catalog, 3)
     catalog.record_delivery(replace(ONE, who="bob"))
     catalog.record_delivery(replace(ONE, who="eve", outcome="broken", sent_bytes=0))
+    for name in ("bob", "eve"):
+        catalog.add_account(name, Role.DOWNLOADER, None)
+        catalog.set_country(name, "Morocco")
     product = product_at(NOW - 5 * DAY)
     catalog.record_scenes(
         [
@@ -99,3 +103,5 @@ def test_users_and_publications_are_counted_by_the_day(catalog: Catalog) -> None
     found = catalog.numbers(date(2026, 11, 1), date(2026, 11, 28))
     assert [(one.day.day, one.count) for one in found.users] == [(26, 1), (27, 1), (28, 2)]
     assert [(one.day.day, one.count) for one in found.published] == [(24, 1)]
+    # Of ada's account nobody has noted a country; eve got nothing.
+    assert found.users_by_country == {"": 1, "Morocco": 1}

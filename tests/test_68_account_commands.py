@@ -41,6 +41,11 @@ def test_accounts_from_the_first_to_the_last_day(database_url: str) -> None:
     assert "password" not in told and "maria" in users("list").stdout
     assert users("role", "maria", "reader").exit_code == 0
     assert users("role", "maria", "god").exit_code == 2
+    assert users("country", "maria", "new zealand").exit_code == 0
+    assert json.loads(users("list", "--json").stdout)[0]["country"] == "New Zealand"
+    assert "is it Morocco" in str(users("country", "maria", "Moroco").exception)
+    assert users("country", "maria").exit_code == 0
+    assert json.loads(users("list", "--json").stdout)[0]["country"] is None
     new = "another long password"
     assert users("passwd", "maria", "--password-stdin", said=f"{new}\n").exit_code == 0
     assert users("disable", "maria").exit_code == 0

@@ -30,6 +30,8 @@ class AccountRow(Base):
     password: Mapped[str | None]
     # Who vouches, and whom they mean.
     subject: Mapped[str | None] = mapped_column(unique=True)
+    # Where they work, in English, for the statistics; where nobody has told, none.
+    country: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     disabled_at: Mapped[datetime | None]
 
@@ -38,6 +40,7 @@ class AccountRow(Base):
         CheckConstraint("name = lower(name) AND name <> ''", name="name"),
         CheckConstraint("password LIKE '$argon2id$%'", name="password_hashed"),
         CheckConstraint("password IS NULL OR subject IS NULL", name="one_who_vouches"),
+        CheckConstraint("country <> ''", name="country"),
     )
 
 

@@ -35,6 +35,8 @@ class Account:
         Its argon2id digest; None where another vouches.
     subject
         Who vouches, and whom they mean; None for an account of ours.
+    country
+        Where they work, in English; None where nobody has told.
     """
 
     id: int
@@ -42,6 +44,7 @@ class Account:
     role: Role
     password: str | None
     subject: str | None
+    country: str | None
     created_at: datetime
     disabled_at: datetime | None
 
@@ -114,6 +117,11 @@ class AccountQueries(Sessions):
             if row.subject is not None:
                 raise InputError(f"the role of {row.name} comes from who vouches for it")
             row.role = role
+
+    def set_country(self, name: str, country: str | None) -> None:
+        """Note the country of whoever has an account, or that it is not known."""
+        with self._transaction() as session:
+            _named(session, name).country = country
 
     def set_password(self, name: str, password: str) -> None:
         """Give an account another password (its digest); who is logged in has to log in again.

@@ -1,5 +1,6 @@
 """The service in numbers: what was made and handed out, by the day and by activation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute
 
+from geobservatory.catalog.account_tables import AccountRow
 from geobservatory.catalog.delivery_tables import DeliveredDayRow, DeliveryRow
 from geobservatory.catalog.event_tables import ActivationRow
 from geobservatory.catalog.handed_tables import HandedOutRow
@@ -54,6 +56,8 @@ class Numbers:
         Products by the day on which the first hub dates their publication.
     users
         Accounts that fetched products, by day; as long as each delivery is remembered.
+    users_by_country
+        Of the whole time, by the country that is noted of the account; empty where none is.
     subscribers
         Addresses that are told, now.
     """
@@ -66,6 +70,7 @@ class Numbers:
     scenes: tuple[Count, ...]
     published: tuple[Count, ...]
     users: tuple[Count, ...]
+    users_by_country: Mapping[str, int]
     subscribers: int
 
 
@@ -126,10 +131,12 @@ class NumberQueries(Sessions):
             ]
             told = people.where(SubscriptionRow.confirmed_at.is_not(None))
             subscribers = session.scalars(told).one()
+            countries = session.execute(_users_by_country(first, last)).all()
         begun, finished, files, products, published, users = found
         return Numbers(
-            since, until, begun, finished, files, products, published, users, subscribers
-        )
+            since, until, begun, finished, files, products, published, users,
+            {name: int(count) for name, count in countries}, subscribers,
+        )  # fmt: skip
 
 
 def _scenes(since: date, until: date) -> Select[Any]:
@@ -172,6 +179,15 @@ def _users(first: datetime, last: datetime) -> Select[Any]:
     began, users = DeliveryRow.began_at, func.count(DeliveryRow.who.distinct())
     counted = select(day, literal(""), users, literal(0)).where(began >= first, began < last)
     return counted.where(DeliveryRow.sent_bytes > 0).group_by(day).order_by(day)
+
+
+def _users_by_country(first: datetime, last: datetime) -> Select[Any]:
+    """Count who was sent something, by the country of the account."""
+    country = func.coalesce(AccountRow.country, "").label("country")
+    began, users = DeliveryRow.began_at, func.count(DeliveryRow.who.distinct())
+    counted = select(country, users).outerjoin(AccountRow, AccountRow.name == DeliveryRow.who)
+    counted = counted.where(began >= first, began < last, DeliveryRow.sent_bytes > 0)
+    return counted.group_by(country).order_by(country)
 
 
 def _begin(day: date) -> datetime:

@@ -8,6 +8,7 @@ two of doubt.
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from pyproj import Geod
 from shapely.affinity import translate
 from shapely.geometry import LinearRing, Point, Polygon, shape
 from shapely.geometry.base import BaseGeometry
+
+from geobservatory.errors import InputError
 
 WORLD = Path(__file__).parents[1] / "web" / "node_modules" / "world-atlas" / "countries-50m.json"
 # An earthquake at sea is told by the nearest coast, if one is so near.
@@ -61,6 +64,25 @@ def countries(area: Mapping[str, Any], longitude: float, latitude: float) -> tup
     nearest = [] if first or not found else _nearest(known, place)
     listed = [*first, *(one for one in nearest if one in found), *found] or _nearest(known, place)
     return tuple(dict.fromkeys(listed))
+
+
+def country_named(text: str) -> str:
+    """Give the name of a country as this file writes it; as it is where the outlines are not here.
+
+    Raises
+    ------
+    InputError
+        If no country is named so.
+    """
+    known, wanted = read_outlines(), " ".join(text.split())
+    if known is None:
+        return wanted
+    names = {one.casefold(): one for one in known.names}
+    if wanted.casefold() in names:
+        return names[wanted.casefold()]
+    near = get_close_matches(wanted.casefold(), names, 3, 0.6)
+    also = f"; is it {' or '.join(names[one] for one in near)}?" if near else ""
+    raise InputError(f"no country is named {wanted[:60]!r}{also}")
 
 
 def _nearest(known: _Outlines, place: Point) -> list[str]:

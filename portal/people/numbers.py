@@ -85,6 +85,7 @@ def _pictures(found: Numbers, places: Mapping[str, str]) -> list[dict[str, Any]]
         _days(
             found, found.users, "count", "Users who fetched products, by day", whole, total=False
         ),
+        _names(_countries(found), "Users who fetched products, by country", whole),
     ]
     return [one for one in drawn if one is not None]
 
@@ -103,6 +104,10 @@ def _sums(counts: Sequence[Count]) -> Counter[str]:
     for one in counts:
         summed[one.name] += one.bytes
     return summed
+
+
+def _countries(found: Numbers) -> Counter[str]:
+    return Counter({name or "not told": count for name, count in found.users_by_country.items()})
 
 
 def _days(

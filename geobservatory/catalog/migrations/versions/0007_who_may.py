@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("password", sa.String(), nullable=True),
         sa.Column("subject", sa.String(), nullable=True),
+        sa.Column("country", sa.String(), nullable=True),
         _created(),
         sa.Column("disabled_at", _TIME, nullable=True),
         sa.CheckConstraint(
@@ -47,6 +48,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "password IS NULL OR subject IS NULL", name=op.f("ck_accounts_one_who_vouches")
         ),
+        sa.CheckConstraint("country <> ''", name=op.f("ck_accounts_country")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("name", name=op.f("uq_accounts_name")),
         sa.UniqueConstraint("subject", name=op.f("uq_accounts_subject")),
