@@ -4,6 +4,7 @@ import hashlib
 import html
 import re
 import time
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -15,6 +16,7 @@ import requests
 from people_world import EVIL, MAP, World, get
 from rasterio.warp import transform
 
+from geobservatory.catalog.deliveries import Delivered
 from geobservatory.products import tiles
 
 
@@ -84,12 +86,16 @@ def test_the_mirror_says_what_it_lacks_and_why(site: World) -> None:
 
 
 def test_numbers_are_those_of_the_catalogue(site: World) -> None:
+    one = Delivered("S1A_one", "", "duty", "mirror", datetime.now(UTC), 3.0, 0.1, 1000, "whole")
+    site.catalog.record_delivery(one)
+    site.catalog.set_country("duty", "New Zealand")
     seen = html.unescape(re.sub(r"<[^>]+>", " ", get(f"{site.address}/numbers").text))
     said = " ".join(seen.split())
     count = len(site.catalog.overviews())
     assert f"Activations {count} " in said and "Maps made 1 " in said
     assert "Activations by country" in said and "Iceland" in said
     assert "Users with an account 2" in said
+    assert "Users who fetched products, by country" in said and "New Zealand" in said
     assert get(f"{site.address}/numbers?days=31").status_code == 400
 
 
