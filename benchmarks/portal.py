@@ -1,24 +1,24 @@
 """Hundreds of readers at once: how long the portal takes, beside a plain file server.
 
-Each reader keeps its connection and asks again as soon as it is answered, so the numbers are those
-of a portal that is never idle. The plain file server is Python's own, a thread for each connection.
+The readers are wrk's (Debian: apt-get install wrk). Each keeps its connection and asks again as
+soon as it is answered, so the numbers are those of a portal that is never idle. The plain file
+server is Python's own, a thread for each connection.
 """
 
 import argparse
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import aiohttp
-import numpy as np
 
 from geobservatory.catalog.browsing import Sought
 from geobservatory.catalog.database import embedded_server, open_catalog
@@ -29,12 +29,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 _EVENTS = 500
 _BOX = "/ogc/collections/events/items?bbox=0,0,20,50"
 _READERS = (10, 100, 300)
+# wrk counts microseconds; what is not answered within 20 s, or not with 2xx or 3xx, has failed.
+_TELL = """
+done = function(summary, latency, requests)
+   local e = summary.errors
+   io.write(string.format("told %f %d %f %f %f %f\\n",
+      summary.requests * 1e6 / summary.duration,
+      e.connect + e.read + e.write + e.status + e.timeout,
+      latency:percentile(50), latency:percentile(95), latency:percentile(99), latency.max))
+end
+"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="Of each measurement")
+    parser.add_argument("--seconds", type=int, default=5, help="Of each measurement")
     wanted = parser.parse_args()
+    if shutil.which("wrk") is None:
+        print("wrk is not here (Debian: apt-get install wrk): nothing is measured")
+        return
     with tempfile.TemporaryDirectory() as folder, _portal(Path(folder)) as (address, product):
         file = f"/api/products/{quote(product)}/files/los_displacement.tif"
         with _plain(Path(folder)) as plain:
@@ -51,40 +64,25 @@ def main() -> None:
                 ("the page of the login", f"{address}/login"),
             ):
                 for readers in _READERS:
-                    times, failed, took = asyncio.run(_read(url, readers, wanted.seconds))
-                    _print(what, readers, times, failed, took)
+                    told = _read(url, readers, wanted.seconds)
+                    print(f"| {what} | {readers} | {' | '.join(told)} |")
 
 
-async def _read(url: str, readers: int, seconds: float) -> tuple[list[float], int, float]:
+def _read(url: str, readers: int, seconds: int) -> list[str]:
+    """Let so many read for some seconds; gives answers a second and percentiles."""
     address, _, part = url.partition("#")
-    headers = {"Range": "bytes=20000-36383"} if part else {}
-    times: list[float] = []
-    failed = 0
-    began = time.perf_counter()
-
-    async def reader(session: aiohttp.ClientSession) -> None:
-        nonlocal failed
-        while time.perf_counter() - began < seconds:
-            asked = time.perf_counter()
-            try:
-                async with session.get(address, headers=headers) as answer:
-                    await answer.read()
-                    failed += answer.status not in (200, 206)
-            except (aiohttp.ClientError, TimeoutError):
-                failed += 1
-            times.append(time.perf_counter() - asked)
-
-    patience = aiohttp.ClientTimeout(total=20)
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, timeout=patience) as session:
-        await asyncio.gather(*(reader(session) for _ in range(readers)))
-    return times, failed, time.perf_counter() - began
-
-
-def _print(what: str, readers: int, times: Sequence[float], failed: int, took: float) -> None:
-    told = [f"{1000 * np.quantile(times, one):.0f} ms" for one in (0.5, 0.95, 0.99, 1)]
-    note = f" ({failed} failed)" if failed else ""
-    print("| " + " | ".join((what, str(readers), f"{len(times) / took:.0f}{note}", *told)) + " |")
+    command = ["wrk", "-t", "2", "-c", str(readers), "-d", f"{seconds}s", "--timeout", "20s"]
+    headers = ["-H", "Range: bytes=20000-36383"] if part else []
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(_TELL)
+        script.flush()
+        told = subprocess.run(
+            [*command, "-s", script.name, *headers, address],
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+    rate, failed, *times = told.split("told ")[1].split()
+    note = f" ({failed} failed)" if int(failed) else ""
+    return [f"{float(rate):.0f}{note}", *(f"{float(one) / 1000:.0f} ms" for one in times)]
 
 
 @contextmanager
