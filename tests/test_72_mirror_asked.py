@@ -88,6 +88,25 @@ def test_where_nothing_may_go_it_is_said_and_nothing_is_left(world: World) -> No
     assert not verify(world.archive)
 
 
+def test_what_a_stream_wants_is_its_own_after_a_day(catalog: Catalog, tmp_path: Path) -> None:
+    """Else it would go before all that is older."""
+    world = World(catalog, tmp_path, {"near": GOOD}, QUIET, {"window_days": 30})
+    world.sync(0)
+    (older,) = old(world, 1)
+    newest = max(one for one in world.published(0.9) if one not in world.held())
+    world.clock.turn_to(START + timedelta(days=0.9))
+    for name in (newest, older):
+        fetch(world, name)
+
+    def streams() -> list[str]:
+        return [catalog.held(name).stream for name in (newest, older)]  # type: ignore[union-attr]
+
+    world.sync(1)
+    assert streams() == ["", ""]
+    world.sync(2)
+    assert streams() == ["home", ""]
+
+
 def test_what_did_not_come_gives_its_room_back(world: World) -> None:
     before, (name,) = used(world), old(world, 1)
     world.upstreams["near"].habits = replace(GOOD, gone=1.0)

@@ -38,6 +38,14 @@ _ABANDONED = text(
     """
 )
 
+_TAKE_OVER = text(
+    """
+    UPDATE mirror_inventory i SET stream = w.stream FROM mirror_wanted w
+    WHERE w.scene_name = i.scene_name AND w.stream = :stream AND w.state = 'wanted'
+        AND i.state = 'held' AND i.stream <> ALL(:streams) AND i.stored_at < :before
+    """
+)
+
 
 class RollQueries(Sessions):
     """The part of the catalogue that says what may go."""
@@ -127,6 +135,12 @@ class RollQueries(Sessions):
         """Give what lies here and is of none of some streams, what has been here longest first."""
         where = MirrorRow.stream.not_in(streams) & MirrorRow.state.in_(READABLE)
         yield from self._paged(where, MirrorRow.stored_at)
+
+    def take_over(self, stream: str, streams: Collection[str], before: datetime) -> None:
+        """Make a stream's own what it wants, is of none of some streams, and came before a time."""
+        asked = {"stream": stream, "streams": list(streams), "before": before}
+        with self._transaction() as session:
+            session.execute(_TAKE_OVER, asked)
 
     def _paged(self, where: Any, order: Any) -> Iterator[Held]:
         """Give entries in an order, and then by name, however many come or go meanwhile."""

@@ -64,6 +64,16 @@ def over(archive: Archive, kept: Mapping[str, str]) -> Iterator[Going]:
         yield from _of_no_stream(archive, total, kept)
 
 
+def take_over(archive: Archive) -> None:
+    """Make what somebody asked for, and a stream wants as well, the stream's after a day.
+
+    Else it would be the first to go for want of room, however new it is, and then be missing.
+    """
+    names, before = [one.name for one in archive.streams], archive.now() - _A_DAY
+    for name in names:
+        archive.catalog.take_over(name, names, before)
+
+
 def drop_abandoned(archive: Archive) -> None:
     """Remove what came so far of products that nobody wants any more."""
     now = archive.now()

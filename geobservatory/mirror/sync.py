@@ -22,7 +22,7 @@ from geobservatory.mirror.bring import Bringer, Brought, Outcome
 from geobservatory.mirror.look import Looked, look
 from geobservatory.mirror.plan import turns
 from geobservatory.mirror.priority import needed
-from geobservatory.mirror.roll import Going, drop_abandoned, roll
+from geobservatory.mirror.roll import Going, drop_abandoned, roll, take_over
 from geobservatory.mirror.streams import Wanted, upstream
 from geobservatory.transfer.attempt import Progress
 
@@ -113,6 +113,7 @@ class Synchroniser:
         drop_abandoned(self.archive)
         for wanted in chosen:
             run.looked += self._look(wanted, full)
+        take_over(self.archive)
         kept = needed(self.archive)
         run.gone += roll(self.archive, kept, self.listeners.went)
         limit = time.monotonic() + 60 * self.archive.settings.mirror.run_minutes
