@@ -1,11 +1,12 @@
 """The mirror follows upstreams: what is published late, again, or no more; room; two at once."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import text
 
 from geobservatory.catalog.database import Catalog, open_catalog
 from geobservatory.hubs.access import Hubs
+from geobservatory.hubs.model import Offer
 from geobservatory.mirror.archive import Archive
 from geobservatory.mirror.books import settle
 from geobservatory.mirror.bring import Bringer, Outcome
@@ -120,6 +122,33 @@ def test_all_that_any_upstream_has_is_held_byte_for_byte(catalog: Catalog, tmp_p
     must, may = set(world.published(1)), world.wanted.window(newest)
     assert must <= world.held()
     assert all(catalog.inventory_entry(one).sensed_at >= may for one in world.held())  # type: ignore[union-attr]
+
+
+def test_looks_at_once_do_not_wait_for_each_other_for_ever(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    """They lock the rows of the same products, each in an order of its own."""
+    world = World(catalog, tmp_path, {"near": GOOD})
+    now = world.clock.now()
+    offers = [
+        Offer(one.product, "near", "", "", now - timedelta(seconds=number * 7919 % 101))
+        for number, one in enumerate(
+            one for at in range(3) for one in world.segment.day(START + timedelta(days=at))
+        )
+    ]
+    acquisitions = {one.product.acquisition for one in offers}
+    catalog.record_offers(offers)
+
+    def enter(_: int) -> None:
+        catalog.want("home", offers, now)
+
+    def judge(_: int) -> None:
+        catalog.supersede("home", acquisitions, now)
+
+    enter(0)
+    with ThreadPoolExecutor(4) as threads:
+        done = [threads.map(work, range(200), timeout=200) for work in (enter, judge)]
+        assert [len(list(one)) for one in done] == [200, 200]
 
 
 def test_after_days_offline_all_is_caught_up(catalog: Catalog, tmp_path: Path) -> None:
@@ -332,7 +361,7 @@ def test_the_disk_holds_the_newest_and_nothing_goes_back_and_forth(
 def test_two_at_once_do_nothing_twice(catalog: Catalog, tmp_path: Path) -> None:
     world = World(catalog, tmp_path, {"near": GOOD, "far": replace(GOOD, delay_h=3)})
     runs: list[Run] = []
-    threads = [Thread(target=lambda: runs.append(world.sync(0))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: runs.append(world.sync(0))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

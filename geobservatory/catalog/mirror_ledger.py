@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
 
 from geobservatory.catalog.mirror_tables import (
     MirrorChangeRow,
@@ -20,7 +21,7 @@ from geobservatory.catalog.scene_tables import OfferRow
 from geobservatory.catalog.session import Sessions
 from geobservatory.hubs.model import Offer
 
-_LOOKING = 0x6E0B_0044
+_LOOKING, _WRITING = 0x6E0B_0044, 0x6E0B_0046
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class LedgerQueries(Sessions):
         if not rows:
             return []
         with self._transaction() as session:
+            one_at_a_time(session)
             there = set(session.scalars(_of(stream, rows, MirrorWantedRow.scene_name)))
             back = set(
                 session.scalars(
@@ -133,6 +135,7 @@ class LedgerQueries(Sessions):
             MirrorWantedRow.stream == stream, MirrorWantedRow.scene_name.in_(names)
         )
         with self._transaction() as session:
+            one_at_a_time(session)
             session.execute(told.values(listed_at=now))
 
     def evicted_at(self, stream: str, name: str) -> datetime | None:
@@ -152,12 +155,12 @@ class LedgerQueries(Sessions):
             .where(MirrorWantedRow.stream == stream, MirrorWantedRow.state != "withdrawn")
             .where(MirrorWantedRow.acquisition.in_(acquisitions))
             .order_by(MirrorWantedRow.published_at.desc(), MirrorWantedRow.scene_name.desc())
-            .with_for_update()
         )
         newest: dict[str, MirrorWantedRow] = {}
         superseded = []
         with self._transaction() as session:
-            for row in session.scalars(rivals).all():
+            one_at_a_time(session)
+            for row in session.scalars(rivals.with_for_update()).all():
                 first = newest.setdefault(row.acquisition, row)
                 if first is row:
                     if row.state == "superseded":
@@ -171,6 +174,7 @@ class LedgerQueries(Sessions):
     def note_outdated(self, stream: str, reasons: Mapping[str, str], now: datetime) -> None:
         """Write that upstream has another product under the name of one that is held."""
         with self._transaction() as session:
+            one_at_a_time(session)
             for name, why in reasons.items():
                 told = update(MirrorRow).where(
                     MirrorRow.scene_name == name, MirrorRow.outdated == ""
@@ -198,6 +202,7 @@ class LedgerQueries(Sessions):
             MirrorWantedRow.stream == stream, MirrorWantedRow.scene_name.in_(names)
         )
         with self._transaction() as session:
+            one_at_a_time(session)
             session.execute(told.values(state="withdrawn", reason=why))
             session.add_all(_change(stream, name, now, "withdrawn", why) for name in sorted(names))
 
@@ -225,9 +230,19 @@ class LedgerQueries(Sessions):
             MirrorWantedRow.sensed_at < before, MirrorWantedRow.scene_name.not_in(there)
         )
         with self._transaction() as session:
+            one_at_a_time(session)
             session.execute(delete(MirrorChangeRow).where(MirrorChangeRow.at < before))
             session.execute(delete(MirrorPinRow).where(MirrorPinRow.until < before))
             return len(session.execute(old.returning(text("1"))).all())
+
+
+def one_at_a_time(session: Session) -> None:
+    """Let one at a time write rows of many products, to the end of its transaction.
+
+    Two looks at once lock the same rows, each in an order of its own, and would wait for each
+    other. Who writes the rows of one product need not ask.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(_WRITING)))
 
 
 def _wanted(stream: str, offer: Offer, now: datetime) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import and_, func, select, text, true
 
 from geobservatory.catalog.mirror import READABLE, Held, to_held
+from geobservatory.catalog.mirror_ledger import one_at_a_time
 from geobservatory.catalog.mirror_tables import MirrorRow
 from geobservatory.catalog.session import Sessions
 
@@ -140,6 +141,7 @@ class RollQueries(Sessions):
         """Make a stream's own what it wants, is of none of some streams, and came before a time."""
         asked = {"stream": stream, "streams": list(streams), "before": before}
         with self._transaction() as session:
+            one_at_a_time(session)
             session.execute(_TAKE_OVER, asked)
 
     def _paged(self, where: Any, order: Any) -> Iterator[Held]:
