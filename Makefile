@@ -31,7 +31,8 @@ demo: setup  ## the system at work, with no account and no network
 # File by file: what is costly to make is made once a file. Three at a time on two cores, as tests
 # wait for servers nearly half of their time.
 test: setup  ## every test but the slow ones (under 20 minutes on two cores)
-	tests/with_debian.sh $(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile $(PYTEST_ARGS)
+	tests/with_debian.sh $(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile \
+		--no-loadscope-reorder $(PYTEST_ARGS)
 
 test-slow: setup  ## the long stories: months and years of hubs, clients by the hundred
 	tests/with_debian.sh $(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(PYTEST_ARGS)

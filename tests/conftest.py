@@ -19,6 +19,12 @@ _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _EXTERNAL = os.environ.get("GEOBS_TEST_DATABASE_URL")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several run at once, begin with what waits for servers: last, others would idle."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda one: one.get_closest_marker("server") is None)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real data beside the checkout; a test that asks for it skips where it is absent."""
