@@ -52,7 +52,15 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
     server.stop()
 
 
-@pytest.fixture(params=["embedded", *(["external"] if _EXTERNAL else [])])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for a database on both, but for what is far above it (`one_database`)."""
+    if "database_url" in metafunc.fixturenames:
+        both = _EXTERNAL and metafunc.definition.get_closest_marker("one_database") is None
+        servers = ["embedded", "external"] if both else ["embedded"]
+        metafunc.parametrize("database_url", servers, indirect=True)
+
+
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Address of a fresh, empty database: on the embedded server, and on the one named outside."""
     if request.param == "external":

@@ -36,6 +36,8 @@ from geobservatory.notify.render import as_html, as_text
 from geobservatory.notify.webhook import sign
 from geobservatory.settings.model import Notification, Settings
 
+pytestmark = pytest.mark.one_database
+
 PASSWORD = "correct-horse-battery"
 NOW = datetime(2023, 9, 8, 23, 0, tzinfo=UTC)
 NASTY = "Al Haouz\r\nBcc: everybody@example.org\x00 <script>alert(1)</script>"

@@ -22,6 +22,8 @@ from geobservatory.sandbox.servers.offers import OfferPolicy
 from geobservatory.sandbox.servers.world import Addresses
 from geobservatory.settings import load_settings
 
+pytestmark = pytest.mark.one_database
+
 HUBS = (
     DhusConfig(name="rolling"),
     CdseConfig(name="cdse"),

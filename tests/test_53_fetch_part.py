@@ -27,6 +27,8 @@ from geobservatory.sentinel1.safe import open_product
 from geobservatory.settings.mirror import Mirror, Stream
 from geobservatory.transfer.archive import bytes_in
 
+pytestmark = pytest.mark.one_database
+
 HUBS = (
     DhusConfig(name="dhus", concurrent=4),
     CdseConfig(name="cdse", linger_s=0),

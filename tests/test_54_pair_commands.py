@@ -20,6 +20,8 @@ from geobservatory.pairs.scenes_file import direction_at
 from geobservatory.sandbox.profile import write_profile
 from geobservatory.sandbox.servers.cdse import CdseConfig
 
+pytestmark = pytest.mark.one_database
+
 
 def feature(product: Product, **more: Any) -> dict[str, Any]:
     properties = {"name": product.name, **more}

@@ -29,6 +29,8 @@ from geobservatory.products.formats.export import FORMATS, export_maps
 from geobservatory.products.formats.made_map import maps_in, open_map
 from geobservatory.products.formats.stacks import baselines_by_date, make_stacks
 
+pytestmark = pytest.mark.one_database
+
 SMALL = MapGrid(GRID.crs, GRID.left, GRID.top, GRID.step, 30, 40)
 
 

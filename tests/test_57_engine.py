@@ -271,6 +271,7 @@ def test_swapped_and_equal_images_are_refused(world: World, tmp_path: Path) -> N
         native.make(world.request(tmp_path, secondary=(one,)))
 
 
+@pytest.mark.slow
 def test_slices_are_joined(tmp_path: Path) -> None:
     """A pass in two slices that share bursts makes the map that the same pass in one makes."""
     scenario = find_scenario("al-haouz-2023")

@@ -16,6 +16,8 @@ from geobservatory.notify.deliver import queue
 from geobservatory.notify.message import of_start
 from geobservatory.settings import load_settings
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture(autouse=True)
 def _here(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

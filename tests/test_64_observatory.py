@@ -163,6 +163,7 @@ def test_an_image_that_comes_is_made_into_a_map(world: World, mapped: str) -> No
     assert world.artifact(f"map-{mapped}-{shown['pair_id']}").startswith("data:image/jpeg")
 
 
+@pytest.mark.slow
 def test_again_nothing_is_made_that_is_there(world: World, mapped: str) -> None:
     before = _files(world)
     _retry(world, mapped)

@@ -31,6 +31,8 @@ from geobservatory.sandbox.hub_behaviour import TurnedClock
 from geobservatory.sandbox.servers.world import Addresses
 from geobservatory.settings.model import Hub, HubKind, Probing, Settings
 
+pytestmark = pytest.mark.one_database
+
 DAY = timedelta(days=1)
 
 

@@ -20,6 +20,8 @@ from geobservatory.probing.report import status_report
 from geobservatory.probing.statistics import Spread, spread
 from geobservatory.sandbox.hub_behaviour import make_products
 
+pytestmark = pytest.mark.one_database
+
 START = datetime(2024, 3, 1, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 COLOURS = {"a": "#0072b2", "b": "#e69f00"}

@@ -34,6 +34,8 @@ from geobservatory.sandbox.servers.world import Addresses
 from geobservatory.settings.model import Hub, HubKind, Objectives, Probing, Settings
 from geobservatory.transfer.attempt import Outcome
 
+pytestmark = pytest.mark.one_database
+
 START = datetime(2024, 3, 1, tzinfo=UTC)
 KEEP = timedelta(days=400)
 

@@ -27,7 +27,7 @@ from geobservatory.sandbox.servers.world import Addresses
 from geobservatory.settings import load_settings
 from geobservatory.transfer.slots import CatalogSlots
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.one_database, pytest.mark.server, pytest.mark.timeout(600)]
 
 HUBS = (DhusConfig(name="rolling"), CdseConfig(name="cdse", linger_s=0.1), AsfConfig(name="asf"))
 ALL = [Kind.SEARCH, Kind.METADATA, Kind.TRANSFER, Kind.INTEGRITY, Kind.WINDOW]

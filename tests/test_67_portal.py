@@ -33,6 +33,8 @@ from geobservatory.settings.model import Hub, HubKind, Settings
 from portal.metrics import families
 from portal.readings import Reader
 
+pytestmark = pytest.mark.one_database
+
 NOW = datetime.now(UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 KEEP = timedelta(days=400)

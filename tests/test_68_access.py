@@ -46,6 +46,8 @@ from portal.access.origin import neighbourhood
 from portal.access.passwords import hashed, matches
 from portal.app import create_app
 
+pytestmark = pytest.mark.one_database
+
 PASSWORD = "correct horse battery"
 WRONG = "incorrect horse battery"
 HOUR = timedelta(hours=1)

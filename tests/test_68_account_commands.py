@@ -13,6 +13,8 @@ from geobservatory.catalog.database import open_catalog
 from geobservatory.errors import InputError, NotFoundError
 from portal.access.passwords import matches
 
+pytestmark = pytest.mark.one_database
+
 PASSWORD = "correct horse battery"
 
 
