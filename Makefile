@@ -30,7 +30,7 @@ demo: setup  ## the system at work, with no account and no network
 
 # File by file: what is costly to make is made once a file. Three at a time on two cores, as tests
 # wait for servers nearly half of their time.
-test: setup  ## every test but the slow ones (under 20 minutes on two cores)
+test: setup  ## every test but the slow ones (some 20 minutes on two cores)
 	tests/with_debian.sh $(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile \
 		--no-loadscope-reorder $(PYTEST_ARGS)
 
